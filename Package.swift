@@ -1,0 +1,85 @@
+// swift-tools-version: 6.2
+import Foundation
+import PackageDescription
+
+// Warnings are errors in CI only (`CI=true`), so that they do not get in the way of an edit.
+let strictness: [SwiftSetting] =
+    ProcessInfo.processInfo.environment["CI"] == nil ? [] : [.treatAllWarnings(as: .error)]
+
+let common: [SwiftSetting] =
+    [
+        .swiftLanguageMode(.v6),
+        .enableUpcomingFeature("ExistentialAny"),
+        .enableUpcomingFeature("InternalImportsByDefault"),
+        .enableUpcomingFeature("MemberImportVisibility"),
+    ] + strictness
+
+/// Targets that hold raw pointers: every unsafe expression must be marked.
+let fenced: [SwiftSetting] = common + [.strictMemorySafety()]
+
+let package = Package(
+    name: "opsd",
+    products: [
+        .executable(name: "opsd", targets: ["OpsDaemon"]),
+        .executable(name: "opsctl", targets: ["opsctl"]),
+        .library(name: "OpsCore", targets: ["OpsCore"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
+    ],
+    targets: [
+        // C: what Swift cannot import, the ABI shared with programs, libsystemd.
+        .target(name: "CShim"),
+        .target(name: "KernelABI"),
+        .systemLibrary(
+            name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
+
+        // What an object file says; proving it safe; compiling it; running it.
+        .target(name: "BPF", swiftSettings: common),
+        .target(name: "Verifier", dependencies: ["BPF"], swiftSettings: common),
+        .target(name: "JIT", dependencies: ["BPF", "Verifier", "CShim"], swiftSettings: fenced),
+        .target(
+            name: "OpsCore",
+            dependencies: [
+                "BPF", "Verifier", "JIT", "CShim", .product(name: "Crypto", package: "swift-crypto"),
+            ],
+            swiftSettings: fenced),
+
+        // The first subsystem.
+        .target(
+            name: "Netsim",
+            dependencies: ["OpsCore", "BPF", "Verifier", "KernelABI", "CShim", "Yams"],
+            swiftSettings: common),
+
+        // The service and its command line.
+        .target(name: "ControlAPI", swiftSettings: common),
+        .target(
+            name: "OpsHost",
+            dependencies: ["ControlAPI", "OpsCore", "Netsim", "BPF", "Verifier", "JIT"],
+            swiftSettings: common),
+        .executableTarget(
+            name: "OpsDaemon",
+            dependencies: [
+                "ControlAPI", "OpsHost", "CSystemd", "CShim",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
+            swiftSettings: common),
+        .executableTarget(
+            name: "opsctl",
+            dependencies: [
+                "ControlAPI", "OpsHost",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: common),
+
+        .testTarget(name: "BPFTests", dependencies: ["BPF"], swiftSettings: common),
+    ]
+)

@@ -1,0 +1,45 @@
+#ifndef OPSD_CSHIM_H
+#define OPSD_CSHIM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/// The head of an instance block: what compiled code reaches through its block register before any map data.
+///
+/// The layout is part of the contract between OpsCore (which fills it), JIT (whose code reads `fuel`, `arena_*` and
+/// the clock at fixed offsets) and helpers (which get the block's address as their sixth argument). Data of the
+/// object's maps follows at offsets of at least `sizeof(struct ops_block)`; see `InstanceLayout`.
+struct ops_block {
+    /// Turns left for loops that may end at any turn (bpf_loop, for_each, iterators, may_goto) in this op call.
+    uint64_t fuel;
+    /// Arena of BTF objects: a probed load of n bytes at p is allowed iff p - arena_base < arena_size (unsigned);
+    /// at least 4096 readable bytes follow the arena, so n needs no look.
+    uint64_t arena_base;
+    uint64_t arena_size;
+    /// What an op call starts with; entries copy it into `fuel`.
+    uint64_t fuel_per_call;
+    /// Clocks of the world, kept by the subsystem before each call. Nanoseconds.
+    uint64_t ktime_ns;
+    uint64_t ktime_coarse_ns;
+    uint64_t jiffies64;
+    /// State of the splitmix64 generator behind bpf_get_prandom_u32.
+    uint64_t prandom_state;
+    uint32_t cpu;
+    uint32_t reserved;
+    /// Unmanaged reference to the owning `Instance` (OpsCore). Helpers only.
+    void *instance;
+    /// The subsystem's own pointer for its kfuncs and helpers (Netsim: its world). May be NULL.
+    void *world;
+    uint64_t spare[4];
+};
+
+/// Every helper and kfunc has this shape in machine code: five BPF arguments, then the block.
+typedef uint64_t (*ops_helper_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
+                                  struct ops_block *block);
+
+/// memfd_create(2), which Swift's Glibc module does not have. Returns -1 and sets errno.
+int ops_memfd_create(const char *name, unsigned int flags);
+/// fcntl(F_ADD_SEALS) with WRITE|GROW|SHRINK|SEAL. Returns -1 and sets errno.
+int ops_seal_write(int fd);
+
+#endif

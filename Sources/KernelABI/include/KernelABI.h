@@ -1,0 +1,3 @@
+#ifndef KERNEL_ABI_H
+#define KERNEL_ABI_H
+#endif

@@ -1,0 +1,1 @@
+print("opsd: not built yet")
