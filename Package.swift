@@ -34,7 +34,7 @@ let package = Package(
     targets: [
         // C: what Swift cannot import, the ABI shared with programs, libsystemd.
         .target(name: "CShim"),
-        .target(name: "KernelABI"),
+        .target(name: "KernelABI", exclude: ["generate.sh", "kernel.btf", "members.inc"]),
         .systemLibrary(
             name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
 

@@ -1,3 +1,35 @@
-#ifndef KERNEL_ABI_H
-#define KERNEL_ABI_H
+#ifndef OPSD_KERNEL_ABI_H
+#define OPSD_KERNEL_ABI_H
+
+/// The types that congestion control programs and the network simulator share.
+///
+/// Names are the kernel's (profile 6.12), so that CO-RE finds them; order and offsets are our own, and only what the
+/// simulator keeps true is here. A field that is absent makes a program that reads it fail at load, by name, which is
+/// better than a field that is present and always zero.
+///
+/// These headers are also the source of `kernel.btf`: run generate.sh after any change.
+#include "kernel_types.h"
+#include "kernel_bpf.h"
+#include "kernel_sock.h"
+#include "kernel_tcp.h"
+#include "kernel_congestion.h"
+
+#ifndef __bpf__
+#include <stddef.h>
+
+/// The BTF of everything above, as an object's programs are relocated against it (little endian, one .BTF section).
+extern const unsigned char kernel_abi_btf[];
+extern const size_t kernel_abi_btf_size;
+
+/// Where the host's compiler put a member: the other side of the test that compares layouts with the BTF.
+struct kernel_abi_member {
+    const char *structure;
+    const char *member;
+    uint32_t offset;
+    uint32_t size;
+};
+extern const struct kernel_abi_member kernel_abi_members[];
+extern const size_t kernel_abi_member_count;
+#endif
+
 #endif
