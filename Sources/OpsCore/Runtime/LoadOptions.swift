@@ -1,0 +1,38 @@
+/// What a load depends on beside the object's bytes.
+public struct LoadOptions: Sendable {
+    /// nil: the subsystem's default.
+    public var profile: String?
+    /// Over the profile's values.
+    public var kconfig: [String: UInt64]
+    /// Initial values of global variables, by name, in place of the object's; `.rodata` ones are constants for the
+    /// verifier.
+    public var globals: [String: [UInt8]]
+    /// Only these struct_ops variables and the programs they name; nil: all that are not in a `?` section.
+    public var maps: [String]?
+    /// A program that is refused refuses only the maps that name it.
+    public var keepGoing: Bool
+    /// Who pays for the memory.
+    public var uid: UInt32
+    /// Seconds since 1970, for `ProgramInfo`.
+    public var loadedAt: UInt64
+
+    public init(
+        profile: String? = nil, kconfig: [String: UInt64] = [:], globals: [String: [UInt8]] = [:],
+        maps: [String]? = nil, keepGoing: Bool = false, uid: UInt32 = 0, loadedAt: UInt64 = 0
+    ) {
+        self.profile = profile
+        self.kconfig = kconfig
+        self.globals = globals
+        self.maps = maps
+        self.keepGoing = keepGoing
+        self.uid = uid
+        self.loadedAt = loadedAt
+    }
+}
+
+/// Selects a registration: `id N | name S`.
+public enum RegistrationSelector: Equatable, Sendable {
+    case id(UInt32)
+    /// The C variable, cut to 15 bytes.
+    case name(String)
+}
