@@ -6,31 +6,21 @@
 ///
 /// Source: Linux `Documentation/bpf/btf.rst`.
 package struct BTF: Sendable {
-    /// `types[0]` is `.void`.
-    package let types: [BTFType]
-    /// Ids by name, ascending, for named types of every kind.
-    private let idsByName: [String: [TypeID]]
+    let storage: BTFStorage
 
-    /// - Parameter types: index = id, `.void` first; already checked as described above.
-    init(checked types: [BTFType]) {
-        self.types = types
-        var index: [String: [TypeID]] = [:]
-        for (id, type) in types.enumerated() {
-            guard let name = type.name, !name.isEmpty else { continue }
-            index[name, default: []].append(TypeID(id))
-        }
-        idsByName = index
-    }
+    init(checked storage: BTFStorage) { self.storage = storage }
 
-    package var count: Int { types.count }
+    /// Ids are `0 ..< count`; 0 is `.void`.
+    package var count: Int { storage.count }
+
+    /// All types, index = id. Decodes everything: for printing, not for lookups.
+    package var types: [BTFType] { (0..<count).map { storage.type(of: TypeID($0)) } }
 
     /// The type of an id; `.void` for an id that is not in this BTF.
-    package subscript(id: TypeID) -> BTFType {
-        id.index < types.count ? types[id.index] : .void
-    }
+    package subscript(id: TypeID) -> BTFType { storage.type(of: id) }
 
     /// All types called `name`, of every kind, in ascending order.
-    package func ids(named name: String) -> [TypeID] { idsByName[name] ?? [] }
+    package func ids(named name: String) -> [TypeID] { storage.ids(named: name) }
 
     /// The first struct or union called `name`.
     package func composite(named name: String) -> (id: TypeID, type: BTFComposite)? {
@@ -49,17 +39,7 @@ package struct BTF: Sendable {
     }
 
     /// Follows typedefs, qualifiers and type tags.
-    package func resolve(_ id: TypeID) -> TypeID {
-        var id = id
-        while true {
-            switch self[id] {
-            case .typedef(_, let of), .volatile(let of), .const(let of), .restrict(let of),
-                .typeTag(_, let of):
-                id = of
-            default: return id
-            }
-        }
-    }
+    package func resolve(_ id: TypeID) -> TypeID { storage.resolve(id) }
 
     /// The type behind typedefs, qualifiers and type tags.
     package func resolved(_ id: TypeID) -> BTFType { self[resolve(id)] }
@@ -71,23 +51,7 @@ package struct BTF: Sendable {
     }
 
     /// Bytes that a value of this type takes; nil for void, functions, forwards and what overflows.
-    package func byteCount(of id: TypeID) -> Int? {
-        switch resolved(id) {
-        case .int(let int): int.byteCount
-        case .pointer: 8
-        case .array(let array):
-            byteCount(of: array.element).flatMap { size in
-                let (product, overflow) = size.multipliedReportingOverflow(by: array.count)
-                return overflow ? nil : product
-            }
-        case .composite(let composite): composite.byteCount
-        case .enumeration(let enumeration): enumeration.byteCount
-        case .float(_, let byteCount): byteCount
-        case .variable(let variable): byteCount(of: variable.type)
-        case .dataSection(let section): section.byteCount
-        default: nil
-        }
-    }
+    package func byteCount(of id: TypeID) -> Int? { storage.byteCount(of: id) }
 }
 
 extension BTFType {
