@@ -17,6 +17,9 @@ let common: [SwiftSetting] =
 /// Targets that hold raw pointers: every unsafe expression must be marked.
 let fenced: [SwiftSetting] = common + [.strictMemorySafety()]
 
+/// A varlink interface file, compiled into the target so that the daemon serves the very text that lies in the tree.
+func interface(_ name: String) -> Resource { .embedInCode("Interfaces/\(name).varlink") }
+
 let package = Package(
     name: "opsd",
     products: [
@@ -56,7 +59,13 @@ let package = Package(
             swiftSettings: common),
 
         // The service and its command line.
-        .target(name: "ControlAPI", swiftSettings: common),
+        .target(
+            name: "ControlAPI",
+            resources: ["org.varlink.service", "io.opsd"].map(interface)
+                + ["Registry", "Program", "Map", "Link", "Simulation", "Daemon"].map {
+                    interface("io.opsd.\($0)")
+                },
+            swiftSettings: common),
         .target(
             name: "OpsHost",
             dependencies: ["ControlAPI", "OpsCore", "Netsim", "BPF", "Verifier", "JIT"],
@@ -80,6 +89,7 @@ let package = Package(
             ],
             swiftSettings: common),
 
+        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: common),
         .testTarget(name: "BPFTests", dependencies: ["BPF"], swiftSettings: common),
     ]
 )

@@ -1,0 +1,76 @@
+import Glibc
+
+/// A failed system call: which one, on what, and the errno.
+package struct SystemFailure: Error, Equatable, Sendable {
+    package var call: String
+    package var errno: CInt
+
+    package init(_ call: String, errno: CInt) {
+        self.call = call
+        self.errno = errno
+    }
+
+    package var text: String { String(cString: strerror(errno)) }
+}
+
+/// One connected stream socket, used by one thread at a time. Closed with its last reference.
+package final class UnixSocket {
+    package let descriptor: CInt
+
+    /// Takes over a connected socket.
+    package init(owning descriptor: CInt) {
+        self.descriptor = descriptor
+    }
+
+    deinit { Glibc.close(descriptor) }
+
+    package static func connect(to path: String) throws(SystemFailure) -> UnixSocket {
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+            throw SystemFailure("connect", errno: ENAMETOOLONG)
+        }
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
+        let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
+        guard descriptor >= 0 else { throw SystemFailure("socket", errno: errno) }
+        let connection = UnixSocket(owning: descriptor)
+        let result = withUnsafePointer(to: &address) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        guard result == 0 else { throw SystemFailure("connect", errno: errno) }
+        return connection
+    }
+
+    /// Writes everything; a peer that went away is EPIPE, not a signal.
+    package func send(_ bytes: [UInt8]) throws(SystemFailure) {
+        var sent = 0
+        while sent < bytes.count {
+            let count = bytes.withUnsafeBytes { buffer in
+                Glibc.send(
+                    descriptor, buffer.baseAddress.map { $0 + sent }, buffer.count - sent, CInt(MSG_NOSIGNAL)
+                )
+            }
+            if count < 0 {
+                if errno == EINTR { continue }
+                throw SystemFailure("send", errno: errno)
+            }
+            sent += count
+        }
+    }
+
+    /// The next bytes, at most 256 KiB; empty at the end of the stream.
+    package func receive() throws(SystemFailure) -> [UInt8] {
+        while true {
+            var count = 0
+            let bytes = [UInt8](unsafeUninitializedCapacity: 256 << 10) { buffer, initialized in
+                count = Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0)
+                initialized = max(0, count)
+            }
+            if count >= 0 { return bytes }
+            if errno != EINTR { throw SystemFailure("recv", errno: errno) }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+extension JSONValue {
+    /// The value as text: on one line, or indented by two spaces a level.
+    ///
+    /// Doubles are written in Swift's shortest form that reads back to the same bits; what JSON cannot express
+    /// (infinity, NaN) becomes null.
+    package func text(indented: Bool = false) -> String {
+        String(decoding: utf8(indented: indented), as: UTF8.self)
+    }
+
+    package func utf8(indented: Bool = false) -> [UInt8] {
+        var writer = JSONWriter(isIndented: indented)
+        writer.write(self)
+        return writer.bytes
+    }
+}
+
+private struct JSONWriter {
+    let isIndented: Bool
+    var bytes: [UInt8] = []
+    private var level = 0
+
+    init(isIndented: Bool) {
+        self.isIndented = isIndented
+    }
+
+    mutating func write(_ value: JSONValue) {
+        switch value {
+        case .null: put("null")
+        case .bool(let flag): put(flag ? "true" : "false")
+        case .integer(let number): put(String(number))
+        case .double(let number): put(number.isFinite ? number.description : "null")
+        case .string(let text): writeString(text)
+        case .array(let elements):
+            writeList("[", "]", count: elements.count) { writer, index in writer.write(elements[index]) }
+        case .object(let members):
+            writeList("{", "}", count: members.count) { writer, index in
+                writer.writeString(members[index].name)
+                writer.put(writer.isIndented ? ": " : ":")
+                writer.write(members[index].value)
+            }
+        }
+    }
+
+    private mutating func writeList(
+        _ open: StaticString, _ close: StaticString, count: Int, _ item: (inout JSONWriter, Int) -> Void
+    ) {
+        put(open.description)
+        guard count > 0 else { return put(close.description) }
+        level += 1
+        for index in 0..<count {
+            if index > 0 { put(",") }
+            newLine()
+            item(&self, index)
+        }
+        level -= 1
+        newLine()
+        put(close.description)
+    }
+
+    private mutating func newLine() {
+        guard isIndented else { return }
+        bytes.append(0x0A)
+        bytes.append(contentsOf: repeatElement(0x20, count: 2 * level))
+    }
+
+    private mutating func writeString(_ text: String) {
+        bytes.append(UInt8(ascii: "\""))
+        for byte in text.utf8 {
+            switch byte {
+            case UInt8(ascii: "\""): put("\\\"")
+            case UInt8(ascii: "\\"): put("\\\\")
+            case 0x0A: put("\\n")
+            case 0x0D: put("\\r")
+            case 0x09: put("\\t")
+            case 0..<0x20, 0x7F:
+                // A NUL would end the frame early; the others upset terminals.
+                let hex = String(byte, radix: 16)
+                put("\\u" + String(repeating: "0", count: 4 - hex.count) + hex)
+            default: bytes.append(byte)
+            }
+        }
+        bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func put(_ text: String) {
+        bytes.append(contentsOf: text.utf8)
+    }
+}

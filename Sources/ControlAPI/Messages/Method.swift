@@ -1,0 +1,54 @@
+/// Every method of opsd's own interfaces, with who may call it.
+package enum Method: String, CaseIterable, Sendable {
+    case registryList = "io.opsd.Registry.List"
+    case registryRegister = "io.opsd.Registry.Register"
+    case registryUnregister = "io.opsd.Registry.Unregister"
+    case registryUpdate = "io.opsd.Registry.Update"
+    case registryDump = "io.opsd.Registry.Dump"
+    case registryMonitor = "io.opsd.Registry.Monitor"
+    case programList = "io.opsd.Program.List"
+    case programDumpXlated = "io.opsd.Program.DumpXlated"
+    case programDumpJited = "io.opsd.Program.DumpJited"
+    case mapList = "io.opsd.Map.List"
+    case mapDump = "io.opsd.Map.Dump"
+    case mapLookup = "io.opsd.Map.Lookup"
+    case mapUpdate = "io.opsd.Map.Update"
+    case linkList = "io.opsd.Link.List"
+    case linkDetach = "io.opsd.Link.Detach"
+    case simulationRun = "io.opsd.Simulation.Run"
+    case simulationList = "io.opsd.Simulation.List"
+    case simulationResult = "io.opsd.Simulation.Result"
+    case simulationCancel = "io.opsd.Simulation.Cancel"
+    case daemonStatus = "io.opsd.Daemon.Status"
+
+    /// What a method shows or does, and so whom it is for (DESIGN §9).
+    package enum Access: Sendable {
+        /// Names, states and counts: whoever can open the socket.
+        case everybody
+        /// Contents and code, or a change: uid 0, the daemon's uid, the configured group.
+        case administrators
+    }
+
+    package var access: Access {
+        switch self {
+        case .registryList, .registryMonitor, .programList, .mapList, .linkList, .simulationList,
+            .daemonStatus:
+            .everybody
+        case .registryRegister, .registryUnregister, .registryUpdate, .registryDump, .programDumpXlated,
+            .programDumpJited, .mapDump, .mapLookup, .mapUpdate, .linkDetach, .simulationRun,
+            .simulationResult,
+            .simulationCancel:
+            .administrators
+        }
+    }
+
+    /// Running it twice has the effect of running it once, so it may be sent again to a restarted runtime.
+    package var isIdempotent: Bool {
+        switch self {
+        case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .linkDetach,
+            .simulationCancel:
+            false
+        default: true
+        }
+    }
+}

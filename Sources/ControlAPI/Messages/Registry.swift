@@ -1,0 +1,125 @@
+/// `id N`, `name S`, or neither: everything. Also the parameters of every method that takes nothing else.
+package struct Selector: Codable, Equatable, Sendable {
+    package var id: UInt32?
+    package var name: String?
+
+    package init(id: UInt32? = nil, name: String? = nil) {
+        self.id = id
+        self.name = name
+    }
+
+    package var isEmpty: Bool { id == nil && name == nil }
+
+    /// For messages: `id 7`, `name cubic`.
+    package var description: String { id.map { "id \($0)" } ?? name.map { "name \($0)" } ?? "all" }
+}
+
+package struct Registration: Codable, Equatable, Sendable {
+    package var id: UInt32
+    package var name: String
+    package var kernelStructOps: String
+    package var opsName: String
+    package var state: String
+    package var refs: Int
+    package var linkID: UInt32?
+    package var objectSha256: String
+    /// Why it is FAILED.
+    package var reason: String?
+
+    package init(
+        id: UInt32, name: String, kernelStructOps: String, opsName: String, state: String, refs: Int,
+        linkID: UInt32? = nil, objectSha256: String, reason: String? = nil
+    ) {
+        self.id = id
+        self.name = name
+        self.kernelStructOps = kernelStructOps
+        self.opsName = opsName
+        self.state = state
+        self.refs = refs
+        self.linkID = linkID
+        self.objectSha256 = objectSha256
+        self.reason = reason
+    }
+
+    /// As INTERFACES fixes it: `link_id` is there even if null.
+    package var json: JSONValue {
+        let json: JSONValue = [
+            "id": .integer(Int64(id)), "name": .string(name), "kernel_struct_ops": .string(kernelStructOps),
+            "ops_name": .string(opsName), "state": .string(state), "refs": .integer(Int64(refs)),
+            "link_id": linkID.map { .integer(Int64($0)) } ?? .null, "object_sha256": .string(objectSha256),
+        ]
+        return reason.map { json.setting("reason", to: .string($0)) } ?? json
+    }
+}
+
+/// A map that could not be registered with `keep_going`.
+package struct RegisterFailure: Codable, Equatable, Sendable {
+    package var map: String
+    package var error: Refusal
+
+    package init(map: String, error: Refusal) {
+        self.map = map
+        self.error = error
+    }
+}
+
+package struct RegisterParameters: Codable, Sendable {
+    /// In base64.
+    package var object: String
+    package var maps: [String]?
+    package var keepGoing: Bool?
+    package var file: String?
+
+    package init(object: String, maps: [String]? = nil, keepGoing: Bool? = nil, file: String? = nil) {
+        self.object = object
+        self.maps = maps
+        self.keepGoing = keepGoing
+        self.file = file
+    }
+}
+
+package struct UpdateParameters: Codable, Sendable {
+    package var id: UInt32?
+    package var name: String?
+    package var object: String
+    package var map: String?
+    package var expect: UInt32?
+    package var file: String?
+
+    package init(
+        _ selector: Selector, object: String, map: String? = nil, expect: UInt32? = nil, file: String? = nil
+    ) {
+        self.id = selector.id
+        self.name = selector.name
+        self.object = object
+        self.map = map
+        self.expect = expect
+        self.file = file
+    }
+
+    package var selector: Selector { Selector(id: id, name: name) }
+}
+
+/// What List, Register, Unregister and Update answer.
+package struct RegistrationsReply: Codable, Sendable {
+    package var registrations: [Registration]
+    package var failures: [RegisterFailure]?
+
+    package init(_ registrations: [Registration], failures: [RegisterFailure]? = nil) {
+        self.registrations = registrations
+        self.failures = failures
+    }
+
+    package var json: JSONValue {
+        let json: JSONValue = ["registrations": .array(registrations.map(\.json))]
+        guard let failures, !failures.isEmpty else { return json }
+        return json.setting(
+            "failures", to: .array(failures.map { ["map": .string($0.map), "error": $0.error.json] }))
+    }
+}
+
+package struct DumpReply: Codable, Sendable {
+    package var dump: [JSONValue]
+
+    package init(dump: [JSONValue]) { self.dump = dump }
+}

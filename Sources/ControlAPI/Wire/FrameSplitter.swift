@@ -1,0 +1,52 @@
+/// Cuts a byte stream into varlink's frames, each ended by a NUL byte.
+///
+/// The search for the NUL goes on where the last one ended, so a frame that comes in many small pieces costs its
+/// length once. Memory is bounded by the limit plus one piece.
+/// Source: varlink.org, "Protocol".
+package struct FrameSplitter: Sendable {
+    package enum Failure: Error, Equatable, Sendable {
+        case tooLong(limit: Int)
+    }
+
+    /// Most bytes of a request, the NUL not counted.
+    package static let requestBytesMax = 64 << 20
+
+    private var bytes: [UInt8] = []
+    /// Where the first frame not yet handed out begins.
+    private var start = 0
+    /// No NUL lies in `start ..< scanned`.
+    private var scanned = 0
+    private let limit: Int
+
+    package init(limit: Int = FrameSplitter.requestBytesMax) {
+        self.limit = limit
+    }
+
+    /// Bytes of the frame that is not complete yet.
+    package var pendingByteCount: Int { bytes.count - start }
+
+    package mutating func append(_ piece: some Collection<UInt8>) {
+        if start > 0 {
+            bytes.removeFirst(start)
+            scanned -= start
+            start = 0
+        }
+        bytes.append(contentsOf: piece)
+    }
+
+    /// The next complete frame without its NUL, or nil if more bytes are needed.
+    ///
+    /// - Throws: `tooLong`; the stream cannot be followed after that, for the frame's end is unknown.
+    package mutating func next() throws(Failure) -> [UInt8]? {
+        guard let end = bytes[scanned...].firstIndex(of: 0) else {
+            scanned = bytes.count
+            guard pendingByteCount <= limit else { throw .tooLong(limit: limit) }
+            return nil
+        }
+        guard end - start <= limit else { throw .tooLong(limit: limit) }
+        let frame = Array(bytes[start..<end])
+        start = end + 1
+        scanned = start
+        return frame
+    }
+}

@@ -1,0 +1,96 @@
+import ControlAPI
+import Foundation
+import Testing
+
+@Suite("Wire") struct WireTests {
+    @Test func splitsFramesWhereverTheBytesAreCut() throws {
+        let stream = Array("{}\0{\"a\":1}\0\0x".utf8)
+        for cut in 0...stream.count {
+            var splitter = FrameSplitter()
+            var frames: [String] = []
+            for piece in [stream[..<cut], stream[cut...]] {
+                splitter.append(piece)
+                while let frame = try splitter.next() {
+                    frames.append(String(decoding: frame, as: UTF8.self))
+                }
+            }
+            #expect(frames == ["{}", "{\"a\":1}", ""])
+            #expect(splitter.pendingByteCount == 1)
+        }
+    }
+
+    @Test func refusesAFrameBeyondTheLimit() throws {
+        var splitter = FrameSplitter(limit: 8)
+        splitter.append(Array("12345678\0".utf8))
+        #expect(try splitter.next()?.count == 8)
+        splitter.append(Array("123456789".utf8))
+        #expect(throws: FrameSplitter.Failure.tooLong(limit: 8)) { try splitter.next() }
+        var whole = FrameSplitter(limit: 8)
+        whole.append(Array("123456789\0".utf8))
+        #expect(throws: FrameSplitter.Failure.tooLong(limit: 8)) { try whole.next() }
+    }
+
+    @Test func readsACall() throws {
+        let call = try Call(
+            frame: Array(#"{"method":"io.opsd.Registry.List","parameters":{"id":1},"more":true}"#.utf8))
+        #expect(call == Call("io.opsd.Registry.List", ["id": 1], more: true))
+        #expect(call.interface == "io.opsd.Registry")
+        #expect(try Call(frame: call.json.utf8()) == call)
+    }
+
+    @Test(
+        "refuses what is no call",
+        arguments: [
+            ("", CallError.notJSON(.unexpectedEnd)), ("[]", .notAnObject(got: "an array")), ("{}", .noMethod),
+            (#"{"method":1}"#, .noMethod),
+            (
+                #"{"method":"a","parameters":[]}"#,
+                .badMember("parameters", got: "an array", expected: "an object")
+            ),
+            (#"{"method":"a","more":1}"#, .badMember("more", got: "an integer", expected: "a boolean")),
+            (#"{"method":"a","upgrade":true}"#, .upgrade),
+        ] as [(String, CallError)])
+    func rejectsCall(text: String, error: CallError) {
+        #expect(throws: error) { try Call(frame: Array(text.utf8)) }
+    }
+
+    @Test func carriesARefusalThere_andBack() throws {
+        let refusal = Refusal(
+            "exists", errno: 17, "'bpf_cubic' is taken", at: .init(object: "cubic.bpf.o", map: "cubic"),
+            reason: "r",
+            suggestion: nil)
+        let reply = try Reply(frame: Reply(refusal).json.utf8())
+        #expect(throws: refusal) { try reply.result() }
+        #expect(
+            Set(refusal.json.object?.map(\.name) ?? []) == [
+                "code", "errno", "where", "text", "reason", "suggestion",
+            ])
+        #expect(refusal.json["where"]?.object?.count == 7)
+    }
+
+    @Test func servesTheInterfaceFilesWordForWord() throws {
+        let folder = URL(filePath: #filePath).deletingLastPathComponent()
+            .appending(path: "../../Sources/ControlAPI/Interfaces").standardized
+        let files = try FileManager.default.contentsOfDirectory(atPath: folder.path).filter {
+            $0.hasSuffix(".varlink")
+        }
+        #expect(Set(files) == Set(InterfaceCatalog.all.map { $0.name + ".varlink" }))
+        for (name, description) in InterfaceCatalog.all {
+            let text = try String(contentsOf: folder.appending(path: name + ".varlink"), encoding: .utf8)
+            #expect(description == text)
+            #expect(description.contains("\ninterface \(name)\n"))
+            let call = Call("org.varlink.service.GetInterfaceDescription", ["interface": .string(name)])
+            #expect(ServiceInterface.answer(call).parameters["description"]?.string == text)
+        }
+    }
+
+    @Test func declaresEveryMethodItHas() {
+        for method in Method.allCases {
+            let parts = method.rawValue.split(separator: ".")
+            let interface = parts.dropLast().joined(separator: ".")
+            #expect(
+                InterfaceCatalog.description(of: interface)?.contains("\nmethod \(parts.last ?? "")(") == true
+            )
+        }
+    }
+}
