@@ -90,6 +90,9 @@ let package = Package(
             swiftSettings: common),
 
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: common),
+        .testTarget(
+            name: "OpsCoreTests", dependencies: ["OpsCore", "BPF", "Verifier", "JIT", "CShim"],
+            swiftSettings: common),
         .testTarget(name: "BPFTests", dependencies: ["BPF"], swiftSettings: common),
     ]
 )

@@ -11,6 +11,7 @@
 /// object's maps follows at offsets of at least `sizeof(struct ops_block)`; see `InstanceLayout`.
 struct ops_block {
     /// Turns left for loops that may end at any turn (bpf_loop, for_each, iterators, may_goto) in this op call.
+    /// Each turn first looks: at 0 the loop ends, else one is taken off and the turn runs.
     uint64_t fuel;
     /// Arena of BTF objects: a probed load of n bytes at p is allowed iff p - arena_base < arena_size (unsigned);
     /// at least 4096 readable bytes follow the arena, so n needs no look.
@@ -30,12 +31,40 @@ struct ops_block {
     void *instance;
     /// The subsystem's own pointer for its kfuncs and helpers (Netsim: its world). May be NULL.
     void *world;
-    uint64_t spare[4];
+    /// Map elements that were deleted and wait for quiescence; 0: `Instance.quiesce` has nothing to do.
+    uint64_t deferred;
+    uint64_t spare[3];
 };
 
 /// Every helper and kfunc has this shape in machine code: five BPF arguments, then the block.
 typedef uint64_t (*ops_helper_fn)(uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4, uint64_t r5,
                                   struct ops_block *block);
+
+/// A callback subprog as a helper calls it: its C-shaped thunk, which sets the block register and the BPF arguments.
+typedef ops_helper_fn ops_callback_fn;
+
+/// An entry of kind "registers", as `prog run` calls it.
+typedef uint64_t (*ops_entry_fn)(uint64_t r1, uint64_t r2);
+
+/// Calls a callback thunk. Swift has no way to make a function pointer of an integer without a bit cast.
+static inline uint64_t ops_call_callback(uint64_t callback, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
+                                         uint64_t r5, struct ops_block *block) {
+    return ((ops_callback_fn)(uintptr_t)callback)(r1, r2, r3, r4, r5, block);
+}
+
+/// Calls a helper or kfunc by its address.
+static inline uint64_t ops_call_helper(uint64_t helper, uint64_t r1, uint64_t r2, uint64_t r3, uint64_t r4,
+                                       uint64_t r5, struct ops_block *block) {
+    return ((ops_helper_fn)(uintptr_t)helper)(r1, r2, r3, r4, r5, block);
+}
+
+/// The address of a helper, for tables and for generated code.
+static inline uint64_t ops_helper_address(ops_helper_fn helper) { return (uint64_t)(uintptr_t)helper; }
+
+/// Calls `entry(r1, r2)` n times in a row; nothing is reset in between. n = 0 calls nothing.
+/// `first_result`: R0 of the first call. `ns`: CPU time of this thread for all calls together. Returns the last R0.
+uint64_t ops_run_repeated(const void *entry, uint64_t r1, uint64_t r2, uint64_t n, uint64_t *first_result,
+                          uint64_t *ns);
 
 /// memfd_create(2), which Swift's Glibc module does not have. Returns -1 and sets errno.
 int ops_memfd_create(const char *name, unsigned int flags);

@@ -1,0 +1,299 @@
+import Glibc
+
+/// A hash table of fixed-size cells at fixed addresses: what hash maps and socket storage are made of.
+///
+/// ```
+/// region ─▶ ┌──────────────┐
+///           │ Header       │ counts and list heads
+///           ├──────────────┤ 64
+///           │ buckets      │ UInt32: first cell of the chain + 1, 0 for none; a power of two of them
+///           ├──────────────┤
+///           │ cell 0, 1, … │ 16-byte head {next, hash, state}, key padded to 8, value padded to 8
+///           └──────────────┘
+/// ```
+/// A cell is *free* (never used, or on the free list), *live* (in a chain) or *deferred*: deleted or replaced, its
+/// bytes untouched until `quiesce`, since a running program may hold its address. There are more cells than elements
+/// allowed; should an op defer more than that, the cell deferred longest is reused at once, which is what the kernel
+/// does with every preallocated element.
+///
+/// Walks go by cell number: order of insertion, as long as nothing is deleted. No order depends on the hash.
+///
+/// Invariant: every list link is 0 or a cell number + 1 that is at most `cellCount`; only this type writes them, and
+/// programs can reach none of them, only values. If broken: writes outside the region.
+@safe struct CellTable: ~Copyable {
+    private struct Header {
+        var live: UInt32 = 0
+        /// Cells ever used: those from here on are free without being on a list.
+        var highWater: UInt32 = 0
+        /// Heads and tail are cell number + 1; 0 is none.
+        var freeHead: UInt32 = 0
+        var deferredHead: UInt32 = 0
+        var deferredTail: UInt32 = 0
+    }
+    private struct CellHead {
+        var next: UInt32 = 0
+        var hash: UInt32 = 0
+        var state: State = .free
+    }
+    private enum State: UInt32 { case free = 0, live, deferred }
+    private static let headerByteCount = 64
+    private static let cellHeadByteCount = 16
+
+    private let region: MappedRegion
+    private let header: UnsafeMutablePointer<Header>
+    private let buckets: UnsafeMutablePointer<UInt32>
+    private let cells: UnsafeMutableRawPointer
+    private let bucketMask: UInt32
+    private let cellStride: Int
+    private let keySize: Int
+    private let valueOffset: Int
+    private let valueSize: Int
+    private let seed: UInt64
+    /// Most live elements.
+    let capacity: Int
+    private let cellCount: Int
+    /// The instance's count of deferred cells, `ops_block.deferred`.
+    private let deferredCounter: UnsafeMutablePointer<UInt64>
+
+    /// - Parameters:
+    ///   - keySize, valueSize: 1 … 4 MiB each.
+    ///   - deferredCounter: outlives the table.
+    ///   - limit: bytes that the table may take.
+    /// - Throws: ENOMEM.
+    @unsafe init(
+        name: String, keySize: Int, valueSize: Int, capacity: Int, limit: Int, seed: UInt64,
+        deferredCounter: UnsafeMutablePointer<UInt64>
+    ) throws(OpsError) {
+        guard
+            let shape = Shape(keySize: keySize, valueSize: valueSize, capacity: capacity),
+            shape.byteCount <= limit
+        else {
+            throw OpsError(
+                "memory", errno: ENOMEM, "map '\(name)': needs more than \(limit) bytes",
+                at: OpsError.Location(map: name),
+                reason: "max_entries \(capacity), key \(keySize), value \(valueSize)")
+        }
+        region = try MappedRegion(byteCount: shape.byteCount, purpose: "map '\(name)'")
+        // SAFETY: the shape's parts lie one after the other inside byteCount; zeroed memory is a valid empty table.
+        unsafe header = region.base.bindMemory(to: Header.self, capacity: 1)
+        unsafe header.initialize(to: Header())
+        let bucketBase = unsafe region.base + Self.headerByteCount
+        unsafe buckets = bucketBase.bindMemory(to: UInt32.self, capacity: shape.bucketCount)
+        unsafe cells = region.base + shape.cellsOffset
+        bucketMask = UInt32(truncatingIfNeeded: shape.bucketCount - 1)
+        cellStride = shape.cellStride
+        valueOffset = shape.valueOffset
+        cellCount = shape.cellCount
+        self.keySize = keySize
+        self.valueSize = valueSize
+        self.capacity = capacity
+        self.seed = seed
+        unsafe self.deferredCounter = deferredCounter
+    }
+
+    /// Sizes and offsets; nil where they do not fit in an Int or 32-bit cell numbers.
+    private struct Shape {
+        let cellStride: Int, valueOffset: Int, cellCount: Int, bucketCount: Int, cellsOffset: Int,
+            byteCount: Int
+
+        init?(keySize: Int, valueSize: Int, capacity: Int) {
+            let sizeMax = 4 << 20
+            guard
+                (1...sizeMax).contains(keySize), (1...sizeMax).contains(valueSize),
+                capacity > 0, capacity < 1 << 31
+            else { return nil }
+            valueOffset = CellTable.cellHeadByteCount + (keySize + 7) & ~7
+            cellStride = valueOffset + (valueSize + 7) & ~7
+            // Room for one op to delete or replace without reuse: generous for small maps, little for large ones.
+            cellCount = capacity + min(max(capacity, 16), 1024)
+            var buckets = 8
+            while buckets < capacity, buckets < 1 << 24 { buckets *= 2 }
+            bucketCount = buckets
+            cellsOffset = CellTable.headerByteCount + 4 * buckets
+            byteCount = cellsOffset + cellStride * cellCount  // below 2^24 * 2^32
+        }
+    }
+
+    var byteCount: Int { region.byteCount }
+    var count: Int { unsafe Int(header.pointee.live) }
+    /// Bytes of cells that have ever been used.
+    var usedByteCount: Int { unsafe Int(header.pointee.highWater) * cellStride }
+
+    // MARK: Cells
+
+    /// SAFETY of all below: `cell` is below `cellCount`, as every number in a list or below `highWater` is.
+    @unsafe private func head(_ cell: UInt32) -> UnsafeMutablePointer<CellHead> {
+        unsafe (cells + Int(cell) * cellStride).assumingMemoryBound(to: CellHead.self)
+    }
+    @unsafe private func key(_ cell: UInt32) -> UnsafeMutableRawPointer {
+        unsafe cells + (Int(cell) * cellStride + Self.cellHeadByteCount)
+    }
+    @unsafe private func value(_ cell: UInt32) -> UnsafeMutableRawPointer {
+        unsafe cells + (Int(cell) * cellStride + valueOffset)
+    }
+
+    /// Multiply and fold, eight bytes at a time. Not for secrets: seeded only so that no order can be relied upon.
+    @unsafe private func hash(_ key: UnsafeRawPointer) -> UInt32 {
+        let multiplier: UInt64 = 0x9e37_79b9_7f4a_7c15
+        var hash = seed ^ UInt64(keySize)
+        var at = 0
+        // SAFETY: `key` is good for keySize bytes; both loops stay below that.
+        while at + 8 <= keySize {
+            hash = unsafe (hash ^ key.loadUnaligned(fromByteOffset: at, as: UInt64.self)) &* multiplier
+            hash ^= hash >> 32
+            at += 8
+        }
+        if at < keySize {
+            var tail: UInt64 = 0
+            while at < keySize {
+                let byte = unsafe key.loadUnaligned(fromByteOffset: at, as: UInt8.self)
+                tail = tail << 8 | UInt64(byte)
+                at += 1
+            }
+            hash = (hash ^ tail) &* multiplier
+            hash ^= hash >> 32
+        }
+        hash = hash &* multiplier
+        return UInt32(truncatingIfNeeded: hash >> 32)
+    }
+
+    @unsafe private func isKey(_ cell: UInt32, equalTo key: UnsafeRawPointer) -> Bool {
+        // SAFETY: both are good for keySize bytes.
+        switch keySize {
+        case 4:
+            unsafe self.key(cell).loadUnaligned(as: UInt32.self) == key.loadUnaligned(as: UInt32.self)
+        case 8:
+            unsafe self.key(cell).loadUnaligned(as: UInt64.self) == key.loadUnaligned(as: UInt64.self)
+        default: unsafe memcmp(self.key(cell), key, keySize) == 0
+        }
+    }
+
+    @unsafe private func find(_ key: UnsafeRawPointer, hash: UInt32) -> UInt32? {
+        // SAFETY: bucket index below the bucket count; links as in the invariant.
+        var link = unsafe buckets[Int(hash & bucketMask)]
+        while link != 0 {
+            let cell = link - 1
+            let head = unsafe head(cell)
+            if unsafe head.pointee.hash == hash && isKey(cell, equalTo: key) { return cell }
+            link = unsafe head.pointee.next
+        }
+        return nil
+    }
+
+    // MARK: Elements
+
+    /// The address of the value; nil: not there.
+    @unsafe func lookup(_ key: UnsafeRawPointer) -> UnsafeMutableRawPointer? {
+        guard let cell = unsafe find(key, hash: hash(key)) else { return nil }
+        return unsafe value(cell)
+    }
+
+    /// Makes a new element for `key` and puts it in place of the one there, if any. The value is all zeros.
+    ///
+    /// - Returns: its value's address; nil if the table is full.
+    @unsafe func insert(_ key: UnsafeRawPointer) -> UnsafeMutableRawPointer? {
+        let hash = unsafe hash(key)
+        let old = unsafe find(key, hash: hash)
+        guard old != nil || count < capacity, let cell = unsafe takeCell() else { return nil }
+        // SAFETY: a cell taken is in no list; key and value have their sizes. `key` may lie in an old cell of this
+        // table, but not in this one, unless an op deferred more cells than there are to spare: memmove.
+        unsafe self.key(cell).copyMemory(from: key, byteCount: keySize)
+        unsafe value(cell).initializeMemory(as: UInt8.self, repeating: 0, count: valueSize)
+        if let old { unsafe unlink(old) }
+        let bucket = Int(hash & bucketMask)
+        unsafe head(cell).pointee = CellHead(next: unsafe buckets[bucket], hash: hash, state: .live)
+        unsafe buckets[bucket] = cell + 1
+        unsafe header.pointee.live += 1
+        return unsafe value(cell)
+    }
+
+    /// - Returns: whether it was there.
+    @unsafe func remove(_ key: UnsafeRawPointer) -> Bool {
+        guard let cell = unsafe find(key, hash: hash(key)) else { return false }
+        unsafe unlink(cell)
+        return true
+    }
+
+    /// Takes a live cell out of its chain and defers it.
+    @unsafe private func unlink(_ cell: UInt32) {
+        let bucket = unsafe Int(head(cell).pointee.hash & bucketMask)
+        let next = unsafe head(cell).pointee.next
+        var link = unsafe buckets[bucket]
+        if link == cell + 1 {
+            unsafe buckets[bucket] = next
+        } else {
+            while link != 0 {
+                let before = unsafe head(link - 1)
+                link = unsafe before.pointee.next
+                if link == cell + 1 { unsafe before.pointee.next = next }
+            }
+        }
+        unsafe header.pointee.live -= 1
+        unsafe head(cell).pointee.state = .deferred
+        unsafe head(cell).pointee.next = 0
+        let tail = unsafe header.pointee.deferredTail
+        if tail == 0 {
+            unsafe header.pointee.deferredHead = cell + 1
+        } else {
+            unsafe head(tail - 1).pointee.next = cell + 1
+        }
+        unsafe header.pointee.deferredTail = cell + 1
+        unsafe deferredCounter.pointee &+= 1
+    }
+
+    @unsafe private func takeCell() -> UInt32? {
+        let free = unsafe header.pointee.freeHead
+        if free != 0 {
+            unsafe header.pointee.freeHead = head(free - 1).pointee.next
+            return free - 1
+        }
+        let fresh = unsafe header.pointee.highWater
+        if Int(fresh) < cellCount {
+            unsafe header.pointee.highWater = fresh + 1
+            return fresh
+        }
+        return unsafe takeDeferred()
+    }
+
+    @unsafe private func takeDeferred() -> UInt32? {
+        let oldest = unsafe header.pointee.deferredHead
+        guard oldest != 0 else { return nil }
+        let next = unsafe head(oldest - 1).pointee.next
+        unsafe header.pointee.deferredHead = next
+        if next == 0 { unsafe header.pointee.deferredTail = 0 }
+        unsafe deferredCounter.pointee &-= 1
+        return oldest - 1
+    }
+
+    /// Frees what is deferred: no program runs, so nobody holds an address.
+    func quiesce() {
+        // SAFETY: links as in the invariant.
+        while let cell = unsafe takeDeferred() {
+            unsafe head(cell).pointee.state = .free
+            unsafe head(cell).pointee.next = header.pointee.freeHead
+            unsafe header.pointee.freeHead = cell + 1
+        }
+    }
+
+    // MARK: Walking
+
+    /// Number of the cell behind `key`.
+    @unsafe func cell(of key: UnsafeRawPointer) -> UInt32? { unsafe find(key, hash: hash(key)) }
+
+    /// One past the last cell that may be live.
+    var endCell: UInt32 { unsafe header.pointee.highWater }
+
+    /// The first live cell from `start` on and before `end`, with the addresses of its key and value.
+    @unsafe func liveCell(
+        from start: UInt32, before end: UInt32
+    ) -> (number: UInt32, key: UnsafeRawPointer, value: UnsafeMutableRawPointer)? {
+        var cell = start
+        while cell < min(end, endCell) {
+            if unsafe head(cell).pointee.state == .live {
+                return unsafe (cell, UnsafeRawPointer(key(cell)), value(cell))
+            }
+            cell += 1
+        }
+        return nil
+    }
+}
