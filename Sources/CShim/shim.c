@@ -29,3 +29,12 @@ uint64_t ops_run_repeated(const void *entry, uint64_t r1, uint64_t r2, uint64_t 
     if (ns) *ns = end - start;
     return last;
 }
+
+uint32_t ops_cpu_features(void) {
+    uint32_t features = 0;
+#if defined(__x86_64__)
+    if (__builtin_cpu_supports("bmi2")) features |= OPS_CPU_BMI2;
+    if (__builtin_cpu_supports("movbe")) features |= OPS_CPU_MOVBE;
+#endif
+    return features;
+}

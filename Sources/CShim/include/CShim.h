@@ -71,4 +71,8 @@ int ops_memfd_create(const char *name, unsigned int flags);
 /// fcntl(F_ADD_SEALS) with WRITE|GROW|SHRINK|SEAL. Returns -1 and sets errno.
 int ops_seal_write(int fd);
 
+/// What the processor that runs this offers beyond the baseline of its architecture, as a set of OPS_CPU_ bits.
+uint32_t ops_cpu_features(void);
+enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2 };
+
 #endif
