@@ -1,0 +1,46 @@
+import BPF
+import Verifier
+
+/// What code generation wants to know about one subprog before it emits the first byte. Independent of the processor.
+struct SubprogShape: Equatable {
+    /// Its instructions in the image.
+    var range: Range<Int>
+    /// Bit n: some reachable instruction reads or writes Rn.
+    var registersUsed: UInt16
+    /// It calls helpers, kfuncs or subprogs.
+    var makesCalls: Bool
+    /// Bytes of BPF stack below R10.
+    var stackBytes: Int
+    /// A C-shaped thunk in front of it is wanted.
+    var isCallback: Bool
+
+    func uses(_ register: UInt8) -> Bool { registersUsed & 1 << register != 0 }
+}
+
+extension VerifiedProgram {
+    /// One shape per subprog of the image, in its order.
+    func subprogShapes() -> [SubprogShape] {
+        image.subprogs.indices.map { index in
+            let end = index + 1 < image.subprogs.count ? image.subprogs[index + 1].start : image.insns.count
+            var shape = SubprogShape(
+                range: image.subprogs[index].start..<end, registersUsed: 0, makesCalls: false,
+                stackBytes: frames[index].stackBytes, isCallback: frames[index].isCallback)
+            for insn in shape.range where facts[insn].isReachable { shape.note(image.insns[insn]) }
+            return shape
+        }
+    }
+}
+
+extension SubprogShape {
+    /// Counts the registers that an instruction names. Too many is harmless; too few would lose a caller's value.
+    fileprivate mutating func note(_ insn: Instruction) {
+        registersUsed |= 1 << UInt16(insn.dst)
+        switch insn.instructionClass {
+        case .ld: break  // src selects what the immediate means
+        case .jmp where insn.isCall || insn.opcode == Opcode.callx:
+            makesCalls = true
+            registersUsed |= 0b11_1111
+        case .ldx, .st, .stx, .alu, .jmp, .jmp32, .alu64: registersUsed |= 1 << UInt16(insn.src)
+        }
+    }
+}

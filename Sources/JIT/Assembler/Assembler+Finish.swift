@@ -1,0 +1,114 @@
+/// Shortening of jumps and filling in of distances.
+extension Assembler {
+    /// Finished code, and where the bytes of interest went.
+    struct Output {
+        var bytes: [UInt8]
+        /// Final offsets of the labels that were asked for.
+        var labelOffsets: [Int32]
+    }
+
+    /// Shortens every jump whose target is near, then fills in all distances.
+    ///
+    /// Starts from all jumps long and shortens while some still can be: each step only brings others closer, so no
+    /// decision has to be taken back. Two or three rounds are usual.
+    ///
+    /// - Parameter reporting: how many labels, from 0, to give final offsets for.
+    consuming func finish(reporting labelCount: Int = 0) -> Output {
+        let plan = planShortening()
+        return Output(
+            bytes: compacted(plan),
+            labelOffsets: labelOffsets[..<labelCount].map { $0 < 0 ? -1 : plan.moved($0, fixups) })
+    }
+
+    /// Which jumps become short, and how many bytes disappear before each fixup.
+    fileprivate struct Plan {
+        var isShort: [Bool]
+        /// `removed[i]`: bytes taken out by fixups before number `i`; one more entry for the total.
+        var removed: [Int32]
+        /// For each fixup, the number of fixups that lie before its target.
+        var targetRank: [Int]
+
+        /// Where the byte at `offset` of the long code ends up.
+        func moved(_ offset: Int32, _ fixups: [Fixup]) -> Int32 {
+            offset - removed[Assembler.rank(of: offset, fixups)]
+        }
+    }
+
+    private func planShortening() -> Plan {
+        var plan = Plan(
+            isShort: [Bool](repeating: false, count: fixups.count),
+            removed: [Int32](repeating: 0, count: fixups.count + 1),
+            targetRank: fixups.map { Assembler.rank(of: target($0), fixups) })
+        var changed = true
+        while changed {
+            changed = false
+            for (i, fixup) in fixups.enumerated() where !plan.isShort[i] && fixup.kind != .relative32 {
+                // The end of the short form. Bytes that this round has already removed are not all counted yet, which
+                // can only make a distance look longer than it is.
+                let end = fixup.offset - plan.removed[i] + 2
+                var destination = target(fixup) - plan.removed[plan.targetRank[i]]
+                if plan.targetRank[i] > i { destination -= fixup.longByteCount - 2 }
+                if Int8(exactly: destination - end) != nil {
+                    plan.isShort[i] = true
+                    changed = true
+                }
+            }
+            if changed { plan.countRemoved(fixups) }
+        }
+        return plan
+    }
+
+    private func target(_ fixup: Fixup) -> Int32 {
+        let offset = labelOffsets[Int(fixup.label.index)]
+        precondition(offset >= 0, "label \(fixup.label.index) was never bound")
+        return offset
+    }
+
+    /// How many fixups start before `offset`. Fixups are in ascending order of their offsets.
+    private static func rank(of offset: Int32, _ fixups: [Fixup]) -> Int {
+        var low = 0, high = fixups.count
+        while low < high {
+            let middle = (low + high) / 2
+            if fixups[middle].offset < offset { low = middle + 1 } else { high = middle }
+        }
+        return low
+    }
+
+    private func compacted(_ plan: Plan) -> [UInt8] {
+        var output: [UInt8] = []
+        output.reserveCapacity(bytes.count - Int(plan.removed[fixups.count]))
+        var copied = 0
+        for (i, fixup) in fixups.enumerated() {
+            output.append(contentsOf: bytes[copied..<Int(fixup.offset)])
+            copied = Int(fixup.offset + fixup.longByteCount)
+            let destination = target(fixup) - plan.removed[plan.targetRank[i]]
+            switch (fixup.kind, plan.isShort[i]) {
+            case (.jump, true): output.append(0xeb)
+            case (.jump, false): output.append(0xe9)
+            case (.conditionalJump(let condition), true): output.append(0x70 | condition.rawValue)
+            case (.conditionalJump(let condition), false):
+                output.append(0x0f)
+                output.append(0x80 | condition.rawValue)
+            case (.relative32, _): break
+            }
+            let fieldByteCount: Int32 = plan.isShort[i] ? 1 : 4
+            let distance = destination - (Int32(output.count) + fieldByteCount)
+            for shift in stride(from: 0, to: fieldByteCount * 8, by: 8) {
+                output.append(UInt8(truncatingIfNeeded: distance >> shift))
+            }
+        }
+        output.append(contentsOf: bytes[copied...])
+        return output
+    }
+}
+
+extension Assembler.Plan {
+    fileprivate mutating func countRemoved(_ fixups: [Assembler.Fixup]) {
+        var total: Int32 = 0
+        for (i, fixup) in fixups.enumerated() {
+            removed[i] = total
+            if isShort[i] { total += fixup.longByteCount - 2 }
+        }
+        removed[fixups.count] = total
+    }
+}

@@ -1,0 +1,79 @@
+import BPF
+package import Verifier
+
+/// What the JIT needs to turn one verified program into machine code.
+package struct CompileRequest: Sendable {
+    package var program: VerifiedProgram
+    /// Of the object; slot i belongs to map i of the program's image.
+    package var layout: InstanceLayout
+    /// Addresses of C functions of type `ops_helper_fn`, by helper id. They must outlive the code.
+    package var helpers: [Int32: UInt]
+    /// The same for kfuncs, by index into `program.image.kfuncs`. 0: none behind it.
+    package var kfuncs: [UInt]
+    package var features: CPUFeatures
+
+    package init(
+        program: VerifiedProgram, layout: InstanceLayout, helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [],
+        features: CPUFeatures = .host
+    ) {
+        self.program = program
+        self.layout = layout
+        self.helpers = helpers
+        self.kfuncs = kfuncs
+        self.features = features
+    }
+}
+
+/// Machine code of one program: a *body*, its subprogs and its callback thunks.
+///
+/// The code is position-independent and starts with the body. A body is called with R1…R5 in rdi, rsi, rdx, rcx, r8, the
+/// instance block in r12 and rsp as at any System V call; it returns R0 in rax and keeps rbx, rbp, r12…r15.
+package struct CompiledProgram: Equatable, Sendable {
+    package var code: [UInt8]
+    /// Offset in `code` of each instruction of the image; of unreachable ones, of the trap that stands for them.
+    package var insnOffsets: [Int32]
+    /// Offset in `code` of each subprog, the body (0) first.
+    package var subprogOffsets: [Int32]
+    package var needs: BodyNeeds
+}
+
+/// What an entry has to set up before it calls a body.
+package struct BodyNeeds: OptionSet, Hashable, Sendable {
+    package var rawValue: UInt8
+    package init(rawValue: UInt8) { self.rawValue = rawValue }
+
+    /// R1: the program reads its context.
+    package static let context = BodyNeeds(rawValue: 1)
+    /// r12: it reaches maps, global data, the arena, helpers or kfuncs.
+    package static let block = BodyNeeds(rawValue: 2)
+    /// A full `fuel` in the block: it, or something that it calls, may draw on it.
+    package static let fuel = BodyNeeds(rawValue: 4)
+    package static let all: BodyNeeds = [.context, .block, .fuel]
+}
+
+/// Why a verified program could not be compiled.
+package enum JITError: Error, Equatable, CustomStringConvertible {
+    /// Names an instruction form that has no code generation here, such as a typed ksym address.
+    case unsupported(insn: Int, what: String)
+    /// No function stands behind the helper or kfunc that the instruction calls.
+    case missingFunction(insn: Int, name: String)
+    /// The instruction contradicts the instruction set or the image's tables; a verifier that let it pass has a bug.
+    case malformed(insn: Int, opcode: UInt8)
+
+    package var description: String {
+        switch self {
+        case .unsupported(let insn, let what): "insn \(insn): \(what) cannot be compiled here"
+        case .missingFunction(let insn, let name): "insn \(insn): nothing stands behind \(name)"
+        case .malformed(let insn, let opcode):
+            "insn \(insn): opcode 0x\(String(opcode, radix: 16)) in a form that no verified program has"
+        }
+    }
+}
+
+/// Compiles a program for the processor architecture this was built for.
+///
+/// - Throws: `JITError`; the program then has no machine code, and only the interpreter can run it.
+package func compile(_ request: CompileRequest) throws(JITError) -> CompiledProgram {
+    var generator = try X86Generator(request)
+    return try generator.run()
+}

@@ -1,0 +1,47 @@
+/// One entry to make: a C function of a func model in front of a program's body, for one instance.
+@unsafe
+package struct EntryRequest {
+    /// How the program takes its arguments.
+    package enum Kind: Equatable, Sendable {
+        /// R1 points to an array of 8-byte slots, one per argument, on the entry's frame. What struct_ops programs see.
+        case context
+        /// R1…R5 are the arguments themselves, at most 5.
+        case registers
+    }
+
+    package var model: FuncModel
+    /// From `CodeUnit.body`, whose unit must outlive the entry.
+    package var body: UnsafeRawPointer
+    /// Starts with `struct ops_block`; must outlive the entry.
+    package var block: UnsafeMutableRawPointer
+    package var kind: Kind
+    /// What the body wants set up; from `CompiledProgram.needs`.
+    package var needs: BodyNeeds
+
+    package init(
+        model: FuncModel, body: UnsafeRawPointer, block: UnsafeMutableRawPointer, kind: Kind,
+        needs: BodyNeeds = .all
+    ) {
+        unsafe self.model = model
+        unsafe self.body = body
+        unsafe self.block = block
+        unsafe self.kind = kind
+        unsafe self.needs = needs
+    }
+}
+
+/// Why an entry could not be made.
+package enum EntryError: Error, Equatable, CustomStringConvertible {
+    case tooManyArguments(count: Int, limit: Int)
+    /// Widths are 1, 2, 4 and 8 bytes.
+    case badWidth(byteCount: Int)
+    case memory(CodeMemoryError)
+
+    package var description: String {
+        switch self {
+        case .tooManyArguments(let count, let limit): "entry: \(count) arguments, at most \(limit)"
+        case .badWidth(let byteCount): "entry: a value of \(byteCount) bytes, not 1, 2, 4 or 8"
+        case .memory(let error): "entry: \(error)"
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// The entries of one instance: C functions, one per struct_ops member that a program implements.
+///
+/// They hold the addresses of the instance block and of the bodies, so the unit is made with its instance and goes with
+/// it, before the `CodeUnit` behind it. Whoever hands out the pointers keeps the unit alive until quiescence.
+@safe
+package final class EntryUnit: Sendable {
+    private let region: ExecutableRegion
+    private let starts: [Int]
+
+    /// - Parameter name: shown in /proc/self/maps and in errors.
+    package init(_ requests: [EntryRequest], name: String = "opsd-entries") throws(EntryError) {
+        var image: [UInt8] = []
+        var starts: [Int] = []
+        for unsaferequest in unsafe requests {
+            image.append(contentsOf: repeatElement(ExecutableRegion.filler, count: (0 &- image.count) & 15))
+            starts.append(image.count)
+            image.append(contentsOf: try unsafe X86Entry(request).generate())
+        }
+        self.starts = starts
+        do {
+            region = try ExecutableRegion(code: image, name: name)
+        } catch {
+            throw .memory(error)
+        }
+    }
+
+    package var entryCount: Int { starts.count }
+
+    /// The C function of entry `index`, in the order given to `init`.
+    package func pointer(_ index: Int) -> UnsafeRawPointer {
+        unsafe region.address(at: starts[index])
+    }
+}

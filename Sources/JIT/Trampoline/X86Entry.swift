@@ -1,0 +1,145 @@
+/// Generates one entry: System V arguments in, a body's registers out, its result narrowed on the way back.
+///
+/// The `.context` frame:
+/// ```
+/// rbp + 16 + 8i   argument 6 + i, from the caller
+/// rbp + 8         return address
+/// rbp             caller's rbp
+/// rbp - 8         caller's r12
+///                 padding, so that rsp is a multiple of 16
+/// rsp + 8i        slot i             R1 = rsp
+/// ```
+/// Kernel counterpart: `__arch_prepare_bpf_trampoline` with one `fentry` program. Differs: slots of arguments narrower
+/// than 8 bytes are cleared above the argument's width, wherever it was passed, so that what a program sees never
+/// depends on what a caller left in a register.
+struct X86Entry {
+    private let model: FuncModel
+    private let kind: EntryRequest.Kind
+    private let needs: BodyNeeds
+    private let body: UInt64
+    private let block: UInt64
+    private var assembler = Assembler(capacity: 128)
+
+    /// Where System V passes the first six integer arguments.
+    private static let argumentRegisters: [Register] = [.rdi, .rsi, .rdx, .rcx, .r8, .r9]
+
+    init(_ request: EntryRequest) throws(EntryError) {
+        unsafe model = request.model
+        unsafe kind = request.kind
+        unsafe needs = request.needs
+        body = unsafe UInt64(UInt(bitPattern: request.body))
+        block = unsafe UInt64(UInt(bitPattern: request.block))
+        let limit = kind == .registers ? 5 : FuncModel.argumentCountMax
+        guard model.arguments.count <= limit else {
+            throw .tooManyArguments(count: model.arguments.count, limit: limit)
+        }
+        for value in model.arguments + (model.result.map { [$0] } ?? []) where value.width == nil {
+            throw .badWidth(byteCount: value.byteCount)
+        }
+    }
+
+    consuming func generate() -> [UInt8] {
+        let buildsSlots = kind == .context && needs.contains(.context) && !model.arguments.isEmpty
+        if kind == .registers { clearUpperBits() }
+        if buildsSlots {
+            emitCallWithSlots()
+        } else if needs.isDisjoint(with: [.block, .fuel]), model.result?.needsNarrowing != true {
+            // Nothing to set up and nothing to clean: the body returns straight to the caller.
+            assembler.move(.rax, constant: body)
+            assembler.jump(.rax)
+        } else {
+            emitPlainCall()
+        }
+        return assembler.finish().bytes
+    }
+
+    private mutating func emitCallWithSlots() {
+        let slotBytes = 8 * model.arguments.count
+        // With rbp and r12 pushed rsp is 8 above a multiple of 16; an odd number of slots makes it one.
+        let frameBytes = slotBytes % 16 == 8 ? slotBytes : slotBytes + 8
+        assembler.push(.rbp)
+        assembler.move(.b64, .rbp, .rsp)
+        assembler.push(RegisterMap.block)
+        assembler.alu(.sub, .b64, .rsp, constant: Int32(frameBytes))
+        for (index, value) in model.arguments.enumerated() { storeSlot(index, value.width ?? .b64) }
+        assembler.move(.b64, .rdi, .rsp)
+        emitBlockAndFuel()
+        emitBodyCall()
+        assembler.load(.b64, RegisterMap.block, Memory(.rbp, -8))
+        assembler.leave()
+        assembler.ret()
+    }
+
+    private mutating func storeSlot(_ index: Int, _ width: Width) {
+        let slot = Memory(.rsp, Int32(8 * index))
+        if index < X86Entry.argumentRegisters.count {
+            let register = X86Entry.argumentRegisters[index]
+            if width != .b64 { assembler.zeroExtend(width, register, register) }
+            assembler.store(.b64, slot, register)
+        } else {
+            let passed = Memory(.rbp, Int32(16 + 8 * (index - X86Entry.argumentRegisters.count)))
+            assembler.load(width, .rax, passed)
+            assembler.store(.b64, slot, .rax)
+        }
+    }
+
+    /// Arguments, if the body takes any, are where it wants them: R1…R5 are the first five argument registers.
+    private mutating func emitPlainCall() {
+        assembler.push(RegisterMap.block)
+        emitBlockAndFuel()
+        emitBodyCall()
+        assembler.pop(RegisterMap.block)
+        assembler.ret()
+    }
+
+    private mutating func clearUpperBits() {
+        for (register, value) in zip(X86Entry.argumentRegisters, model.arguments) {
+            if let width = value.width, width != .b64 { assembler.zeroExtend(width, register, register) }
+        }
+    }
+
+    private mutating func emitBlockAndFuel() {
+        if !needs.isDisjoint(with: [.block, .fuel]) { assembler.move(RegisterMap.block, constant: block) }
+        if needs.contains(.fuel) {
+            assembler.load(.b64, .rax, BlockField.fuelPerCall)
+            assembler.store(.b64, BlockField.fuel, .rax)
+        }
+    }
+
+    private mutating func emitBodyCall() {
+        assembler.move(.rax, constant: body)
+        assembler.call(.rax)
+        narrowResult()
+    }
+
+    /// Makes rax a value of the prototype's type, all 64 bits of it.
+    private mutating func narrowResult() {
+        guard let result = model.result, let width = result.width, result.needsNarrowing else { return }
+        if result.isBool {
+            // C looks at the low byte of a bool only.
+            assembler.test(width, .rax, .rax)
+            assembler.setByte(.notEqual, .rax)
+            assembler.zeroExtend(.b8, .rax, .rax)
+        } else if result.isSigned {
+            assembler.signExtend(from: width, to: .b64, .rax, .rax)
+        } else {
+            assembler.zeroExtend(width, .rax, .rax)
+        }
+    }
+}
+
+extension FuncModel.Value {
+    /// nil: not a width that C has.
+    fileprivate var width: Width? {
+        switch byteCount {
+        case 1: .b8
+        case 2: .b16
+        case 4: .b32
+        case 8: .b64
+        default: nil
+        }
+    }
+
+    /// Whether a full register can hold something that no value of the type is.
+    fileprivate var needsNarrowing: Bool { isBool || byteCount < 8 }
+}

@@ -1,0 +1,77 @@
+import BPF
+
+/// Atomic operations. On x86-64 every plain load acquires and every plain store releases.
+extension X86Generator {
+    mutating func emitAtomic(_ insn: Instruction, at pc: Int) throws(JITError) {
+        let width = insn.size.width
+        let base = machine(insn.dst), src = machine(insn.src)
+        switch insn.imm {
+        case Opcode.atomicLoadAcquire:
+            // Here src is the address and dst the result.
+            return assembler.load(width, base, Memory(src, Int32(insn.offset)))
+        case Opcode.atomicStoreRelease:
+            return assembler.store(width, Memory(base, Int32(insn.offset)), src)
+        default: break
+        }
+        guard width == .b32 || width == .b64 else { throw malformed(pc) }
+        let memory = Memory(base, Int32(insn.offset))
+        switch insn.imm {
+        case Int32(Opcode.add) | Opcode.atomicFetch:
+            assembler.lock()
+            assembler.exchangeAdd(width, memory, src)
+        case Opcode.atomicXchg: assembler.exchange(width, memory, src)
+        case Opcode.atomicCmpxchg:
+            assembler.lock()
+            assembler.compareExchange(width, memory, src)
+            // When the values are equal a 32-bit cmpxchg leaves rax alone; BPF clears the upper half of R0 either way.
+            if width == .b32 { assembler.move(.b32, .rax, .rax) }
+        default:
+            guard let operation = ALUOperation(atomic: insn.imm & ~Opcode.atomicFetch) else {
+                throw malformed(pc)
+            }
+            if insn.imm & Opcode.atomicFetch != 0 {
+                emitFetch(operation, width, memory, src)
+            } else {
+                assembler.lock()
+                assembler.alu(operation, width, memory, src)
+            }
+        }
+    }
+
+    /// The machine has no fetching and, or, xor: compare and exchange until nobody came between.
+    private mutating func emitFetch(
+        _ operation: ALUOperation, _ width: Width, _ memory: Memory, _ src: Register
+    ) {
+        let keptRAX = RegisterMap.scratch1, new = RegisterMap.scratch2
+        var memory = memory
+        // rax (R0) holds the expected value meanwhile.
+        assembler.move(.b64, keptRAX, .rax)
+        if memory.base == .rax { memory.base = keptRAX }
+        let operand = src == .rax ? keptRAX : src
+        let again = assembler.makeLabel()
+        assembler.load(width, .rax, memory)
+        assembler.bind(again)
+        assembler.move(width, new, .rax)
+        assembler.alu(operation, width, new, operand)
+        assembler.lock()
+        assembler.compareExchange(width, memory, new)
+        assembler.jump(.notEqual, again)
+        if src != .rax {
+            assembler.move(.b64, src, .rax)
+            assembler.move(.b64, .rax, keptRAX)
+        }
+    }
+}
+
+extension ALUOperation {
+    /// From the `imm` of an atomic without its fetch bit.
+    fileprivate init?(atomic imm: Int32) {
+        switch UInt8(exactly: imm) {
+        case Opcode.add: self = .add
+        case Opcode.or: self = .or
+        case Opcode.and: self = .and
+        case Opcode.xor: self = .xor
+        default: return nil
+        }
+    }
+}
