@@ -11,10 +11,11 @@ package final class EntryUnit: Sendable {
     package init(_ requests: [EntryRequest], name: String = "opsd-entries") throws(EntryError) {
         var image: [UInt8] = []
         var starts: [Int] = []
-        for unsaferequest in unsafe requests {
+        // By index: `for unsafe request in` does not survive swift-format.
+        for index in unsafe requests.indices {
             image.append(contentsOf: repeatElement(ExecutableRegion.filler, count: (0 &- image.count) & 15))
             starts.append(image.count)
-            image.append(contentsOf: try unsafe X86Entry(request).generate())
+            image.append(contentsOf: try unsafe X86Entry(requests[index]).generate())
         }
         self.starts = starts
         do {
