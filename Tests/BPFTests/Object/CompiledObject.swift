@@ -24,7 +24,7 @@ enum CompiledObject {
         let own = repository.appending(path: "Examples/include").path
         try run(
             "clang",
-            ["-target", "bpf", "-mcpu=\(cpu)", "-O2", "-Wall", "-Werror"] + (debugInfo ? ["-g"] : [])
+            ["-target", "bpf", "-mcpu=\(cpu)", "-O2", "-Wall", "-Werror", "-Wno-unused-command-line-argument"] + (debugInfo ? ["-g"] : [])
                 + (includes + [own]).flatMap { ["-I", $0] } + defines.map { "-D\($0)" }
                 + ["-c", repository.appending(path: source).path, "-o", output.path])
         return [UInt8](try Data(contentsOf: output))

@@ -1,4 +1,4 @@
-/* Exercises what compilers emit differently for each instruction set version. */
+/* Exercises what compilers emit differently for each version of the instruction set. */
 typedef unsigned char __u8;
 typedef unsigned short __u16;
 typedef unsigned int __u32;
@@ -22,10 +22,10 @@ SEC("struct_ops/arithmetic") __u64 arithmetic(struct data *p)
         sum = -sum;
     if (p->d < 100 && p->u >= 3 && p->w != 4)
         sum ^= __builtin_bswap32(p->u) | __builtin_bswap64(p->q);
-#ifdef __BPF_FEATURE_SDIV_SMOD
+#if __BPF_CPU_VERSION__ >= 4
     sum += p->d / 5 + p->w % 9;
 #endif
-    __sync_fetch_and_add(&p->q, sum);
+    __sync_fetch_and_add(&p->q, 3);
 #if __BPF_CPU_VERSION__ >= 3
     sum += __sync_fetch_and_or(&p->u, 5) + __sync_lock_test_and_set(&p->q, 5);
     sum += __sync_val_compare_and_swap(&p->q, 1, 2);

@@ -212,7 +212,7 @@ if w1 s<= 8 goto +1000
 goto +3
 goto -3
 gotol -7
-gotol +100000
+gotol +30000
 may_goto +2
 may_goto -2
 call 14
