@@ -1,7 +1,7 @@
 public import CShim
 
 /// A function that a subsystem offers to programs: a FUNC of its BTF with code behind it.
-public struct Kfunc: Sendable {
+@safe public struct Kfunc: Sendable {
     /// Same bits as the kernel's `KF_*`.
     public struct Flags: OptionSet, Sendable {
         public var rawValue: UInt32
@@ -27,17 +27,17 @@ public struct Kfunc: Sendable {
     public init(_ name: String, flags: Flags = .trustedArgs, function: ops_helper_fn) {
         self.name = name
         self.flags = flags
-        unsafe self.function = unsafe function
+        unsafe self.function = function
     }
 }
 
 /// A helper that a subsystem implements, by its number in the UAPI (`BPF_FUNC_tcp_send_ack` is 116).
-public struct HelperImplementation: Sendable {
+@safe public struct HelperImplementation: Sendable {
     public var id: Int32
     public var function: ops_helper_fn
 
     public init(id: Int32, function: ops_helper_fn) {
         self.id = id
-        unsafe self.function = unsafe function
+        unsafe self.function = function
     }
 }

@@ -11,7 +11,7 @@ public protocol Subsystem: AnyObject, Sendable {
     /// Last step of a type's registration (the kernel's `init`); an error refuses the type.
     func prepare(type: String) throws(OpsError)
 
-    /// Takes one data member of a value, before the default rule sees it. An error refuses the value.
+    /// Takes one member of a value, before the default rule sees it. An error refuses the value.
     func initMember(_ member: StructOpsMember) throws(OpsError) -> StructOpsMember.Treatment
 
     /// Judges a complete value, after the type's `required` members have been found set.
@@ -65,22 +65,21 @@ public struct SubsystemDescription: Sendable {
     }
 }
 
-/// One data member of a value that is being set. Both buffers are this member's bytes only.
-public struct StructOpsMember {
+/// One member of a value that is being set.
+public struct StructOpsMember: Sendable {
     /// How a member was dealt with.
-    public enum Treatment: Sendable {
-        /// The type's `fields` decide; what they do not name must be zero.
+    public enum Treatment: Equatable, Sendable {
+        /// The default: function pointers are made from programs, data is judged by the type's `fields`, and what those
+        /// do not name must be zero.
         case standard
-        /// `kdata` is as it should be.
-        case handled
+        /// These bytes, as many as the member has, stand in the C struct.
+        case handled([UInt8])
     }
 
     public var type: String
     public var name: String
     /// In the struct.
     public var byteOffset: Int
-    /// What the user gave.
+    /// The member's own bytes, as the user gave them.
     public var udata: [UInt8]
-    /// What the subsystem will read: zero until somebody writes it.
-    public var kdata: UnsafeMutableRawBufferPointer
 }
