@@ -1,11 +1,102 @@
+import Synchronization
+
 /// The attachment of a READY map, which can be moved to another map of the same type.
 ///
-/// Kernel counterpart: `struct bpf_struct_ops_link`.
+/// It holds one reference on its map, and none once detached. Kernel counterpart: `struct bpf_struct_ops_link`.
 public final class StructOpsLink: Sendable {
     public let id: UInt32
+    public let uid: UInt32
+    let type: RegisteredType
+    let core: RuntimeCore
+    private let owner: RegisteredSubsystem
+    private let references = ReferenceCount()
+    /// Changed with the attach lock held; the mutex is for readers.
+    private let current = Mutex(Current())
 
-    init(id: UInt32) { self.id = id }
+    private struct Current: Sendable {
+        var map: StructOpsMap?
+        var ejection: Ejection?
+        var observers: [@Sendable (Ejection?) -> Void] = []
+    }
+
+    init(id: UInt32, map: StructOpsMap, uid: UInt32) {
+        self.id = id
+        self.uid = uid
+        type = map.type
+        core = map.core
+        owner = map.owner
+    }
+
+    /// nil once detached.
+    public var map: StructOpsMap? { current.withLock { $0.map } }
 
     /// Kernel counterpart: EPOLLHUP on the link's descriptor.
-    public var isDetached: Bool { true }
+    public var isDetached: Bool { map == nil }
+
+    /// Why the subsystem threw it out, if it did.
+    public var ejection: Ejection? { current.withLock { $0.ejection } }
+
+    /// Calls `body` once, when the link is detached, with the subsystem's record if it was that; at once if it is
+    /// detached already. Kernel counterpart: poll.
+    public func whenDetached(_ body: @escaping @Sendable (Ejection?) -> Void) {
+        let gone: Ejection?? = current.withLock { current in
+            if current.map == nil { return .some(current.ejection) }
+            current.observers.append(body)
+            return nil
+        }
+        if let gone { body(gone) }
+    }
+
+    /// Registers with the subsystem. With the attach lock held; nothing is left behind by a failure.
+    func attach(_ map: StructOpsMap) throws(OpsError) {
+        current.withLock { $0.map = map }
+        do {
+            try owner.subsystem.register(map, link: self)
+        } catch {
+            current.withLock { $0.map = nil }
+            throw map.located(error, nil)
+        }
+    }
+
+    /// Moves to another map. `new` comes with a reference, which the link takes over. With the attach lock held.
+    func move(to new: StructOpsMap, from old: StructOpsMap) throws(OpsError) {
+        do { try owner.subsystem.update(from: old, to: new, link: self) } catch { throw new.located(error, nil) }
+        current.withLock { $0.map = new }
+        old.put()
+    }
+
+    /// Ends the attachment; does nothing to a link that is detached. With the attach lock held.
+    func detach(by ejection: Ejection? = nil) {
+        guard let map else { return }
+        owner.subsystem.unregister(map, link: self)
+        let observers = current.withLock { current in
+            current.map = nil
+            current.ejection = ejection
+            defer { current.observers = [] }
+            return current.observers
+        }
+        map.put()
+        if let ejection { core.note(ejection) }
+        for observer in observers { observer(ejection) }
+    }
+
+    /// The subsystem throws this one attachment out; see `StructOpsMap.eject`.
+    public func eject(kind: String, reason: String) {
+        core.attach.enqueue { [self] in
+            guard let map else { return }
+            detach(by: map.record(kind, reason, link: self))
+        }
+    }
+
+    // MARK: Handles
+
+    /// One more handle ("file descriptor" or pin); false if the last is gone.
+    package func open() -> Bool { references.get() }
+
+    /// Drops a handle. The last one ends the attachment and the link.
+    package func close() throws(OpsError) {
+        guard references.put() else { return }
+        core.withTables { $0.links[id] = nil }
+        core.attach.enqueue { self.detach() }
+    }
 }

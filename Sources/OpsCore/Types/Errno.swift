@@ -17,4 +17,5 @@ extension OpsError {
     public static let einprogress: CInt = EINPROGRESS
     public static let esrch: CInt = ESRCH
     public static let enosys: CInt = ENOSYS
+    public static let enospc: CInt = ENOSPC
 }

@@ -1,0 +1,68 @@
+import Synchronization
+
+/// What the parts of one runtime share: the tables of everything that has an id, and the services around them.
+///
+/// The table lock is held for look-ups only, never while a subsystem or a program runs; what changes registrations is
+/// serialised by `attach`.
+final class RuntimeCore: Sendable {
+    let configuration: OpsRuntime.Configuration
+    let quiescence = QuiescenceDomain()
+    let attach = AttachLock()
+    let memory: MemoryAccounts
+    let types = Mutex(TypeTable())
+    let ids = IDSource()
+    private let tables = Mutex(Tables())
+
+    init(configuration: OpsRuntime.Configuration) {
+        self.configuration = configuration
+        memory = MemoryAccounts(limit: configuration.memoryLimitPerUID)
+    }
+
+    /// Everything alive, by id. What has been freed is not here.
+    struct Tables: Sendable {
+        var objects: [UInt32: LoadedObject] = [:]
+        var programs: [UInt32: LoadedProgram] = [:]
+        /// Maps of objects, other than struct_ops maps.
+        var dataMaps: [UInt32: DataMap] = [:]
+        var structOps: [UInt32: StructOpsMap] = [:]
+        var links: [UInt32: StructOpsLink] = [:]
+        /// What live worlds use, by map.
+        var worldOps: [UInt32: [WorldInstance.Ops]] = [:]
+        var ejections: [Ejection] = []
+    }
+    static let ejectionCountMax = 64
+
+    func withTables<Result: Sendable>(_ body: (inout Tables) -> Result) -> Result {
+        tables.withLock { body(&$0) }
+    }
+
+    func map(_ id: UInt32) -> StructOpsMap? { withTables { $0.structOps[id] } }
+    func link(_ id: UInt32) -> StructOpsLink? { withTables { $0.links[id] } }
+    func program(_ id: UInt32) -> LoadedProgram? { withTables { $0.programs[id] } }
+
+    func report(_ event: OpsEvent) { configuration.onEvent(event) }
+}
+
+/// Ids from 1, never given twice in the life of a runtime.
+final class IDSource: Sendable {
+    enum Kind: Int, CaseIterable { case btf, object, program, map, link }
+    private let last = Mutex([UInt32](repeating: 0, count: Kind.allCases.count))
+
+    /// - Throws: ENOSPC when all 2^32 have been used.
+    func next(_ kind: Kind) throws(OpsError) -> UInt32 {
+        try last.withLock { last throws(OpsError) in
+            guard last[kind.rawValue] < UInt32.max else {
+                throw OpsError("memory", errno: OpsError.enospc, "no \(kind) id is left")
+            }
+            last[kind.rawValue] += 1
+            return last[kind.rawValue]
+        }
+    }
+
+    /// No id up to this one will be given out by `next`.
+    func reserve(_ kind: Kind, upTo id: UInt32) {
+        last.withLock { $0[kind.rawValue] = max($0[kind.rawValue], id) }
+    }
+
+    func latest(_ kind: Kind) -> UInt32 { last.withLock { $0[kind.rawValue] } }
+}

@@ -1,0 +1,36 @@
+extension StructOpsMap {
+    /// The subsystem throws it out by itself: its registration ends as if it had been deleted, or every link to it
+    /// detached, and the links' owners are told. May be called from anywhere, also from inside an op or a callback: it
+    /// is then done as soon as the control plane is free.
+    public func eject(kind: String, reason: String) {
+        core.attach.enqueue { [self] in
+            let links = core.withTables { tables in
+                tables.links.values.filter { $0.map === self }.sorted { $0.id < $1.id }
+            }
+            for link in links { link.detach(by: record(kind, reason, link: link)) }
+            if state == .inUse {
+                let record = record(kind, reason, link: nil)
+                endRegistration()
+                core.note(record)
+            }
+        }
+    }
+
+    func record(_ kind: String, _ reason: String, link: StructOpsLink?) -> Ejection {
+        Ejection(kind: kind, reason: reason, mapID: id, linkID: link?.id, type: typeName, name: name)
+    }
+}
+
+extension RuntimeCore {
+    /// Keeps the record and tells the journal.
+    func note(_ ejection: Ejection) {
+        withTables { tables in
+            tables.ejections.append(ejection)
+            if tables.ejections.count > Self.ejectionCountMax { tables.ejections.removeFirst() }
+        }
+        report(
+            OpsEvent(
+                kind: .eject, id: ejection.mapID, name: ejection.name, type: ejection.type,
+                reason: "\(ejection.kind): \(ejection.reason)"))
+    }
+}
