@@ -26,6 +26,8 @@ package final class EntryUnit: Sendable {
     }
 
     package var entryCount: Int { starts.count }
+    /// Bytes of address space, a multiple of the page size.
+    package var mappedByteCount: Int { region.byteCount }
 
     /// The C function of entry `index`, in the order given to `init`.
     package func pointer(_ index: Int) -> UnsafeRawPointer {
