@@ -59,7 +59,8 @@ extension RuntimeCore {
                 guard old.type === new.type else {
                     throw linkError(
                         id, OpsError.einval,
-                        "map \(newID) is a \(new.type.displayName), the link is one of \(old.type.displayName)")
+                        "map \(newID) is a \(new.type.displayName), the link is one of \(old.type.displayName)"
+                    )
                 }
                 try link.move(to: new, from: old)
             }

@@ -37,7 +37,7 @@ public final class StructOpsLink: Sendable {
     public var ejection: Ejection? { current.withLock { $0.ejection } }
 
     /// Calls `body` once, when the link is detached, with the subsystem's record if it was that; at once if it is
-    /// detached already. Kernel counterpart: poll.
+    /// detached already. It must not change registrations. Kernel counterpart: poll.
     public func whenDetached(_ body: @escaping @Sendable (Ejection?) -> Void) {
         let gone: Ejection?? = current.withLock { current in
             if current.map == nil { return .some(current.ejection) }
@@ -60,7 +60,9 @@ public final class StructOpsLink: Sendable {
 
     /// Moves to another map. `new` comes with a reference, which the link takes over. With the attach lock held.
     func move(to new: StructOpsMap, from old: StructOpsMap) throws(OpsError) {
-        do { try owner.subsystem.update(from: old, to: new, link: self) } catch { throw new.located(error, nil) }
+        do { try owner.subsystem.update(from: old, to: new, link: self) } catch {
+            throw new.located(error, nil)
+        }
         current.withLock { $0.map = new }
         old.put()
     }
@@ -94,9 +96,10 @@ public final class StructOpsLink: Sendable {
     package func open() -> Bool { references.get() }
 
     /// Drops a handle. The last one ends the attachment and the link.
-    package func close() throws(OpsError) {
+    package func close() {
         guard references.put() else { return }
         core.withTables { $0.links[id] = nil }
+        core.memory.refund(RuntimeCore.linkBytes, to: uid)
         core.attach.enqueue { self.detach() }
     }
 }

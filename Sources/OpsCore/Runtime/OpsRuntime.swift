@@ -27,13 +27,18 @@ public final class OpsRuntime: Sendable {
         }
     }
 
-    public let configuration: Configuration
-    /// Threads that call ops through `StructOpsMap.kdata` join here; worlds do so by themselves.
-    public let quiescence = QuiescenceDomain()
+    let core: RuntimeCore
 
     public init(configuration: Configuration = Configuration()) {
-        self.configuration = configuration
+        core = RuntimeCore(configuration: configuration)
     }
+
+    /// Threads that call ops through `StructOpsMap.kdata` join here; worlds do so by themselves.
+    public var quiescence: QuiescenceDomain { core.quiescence }
+
+    /// What the `struct module *` member of a C struct holds that the runtime made: generic code tells by it that
+    /// references are `StructOpsMap.get` and `put`. Kernel counterpart: `BPF_MODULE_OWNER`.
+    public static let ownerMarker: UInt64 = 0xeb9f_0000_0000_0000
 
     // MARK: Subsystems
 

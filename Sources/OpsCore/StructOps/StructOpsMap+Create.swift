@@ -1,5 +1,5 @@
-import BPF
-import Verifier
+package import BPF
+import Synchronization
 
 /// What `BPF_MAP_CREATE` says about a struct_ops map.
 package struct StructOpsMapSpec: Sendable {
@@ -54,7 +54,8 @@ extension RuntimeCore {
         guard spec.valueType.id != .void else { throw refused(OpsError.einval, "it has no value type") }
         guard let (type, owner) = type(value: spec.valueType) else {
             throw refused(
-                OpsError.enotsupp, "value type \(spec.valueType.id.rawValue) belongs to no registered struct_ops type")
+                OpsError.enotsupp,
+                "value type \(spec.valueType.id.rawValue) belongs to no registered struct_ops type")
         }
         guard spec.valueSize == type.value.byteCount else {
             throw refused(
@@ -79,7 +80,9 @@ extension RuntimeCore {
 
     private func type(value ref: BTFRef) -> (RegisteredType, RegisteredSubsystem)? {
         types.withLock { table in
-            guard let type = table.type(value: ref), let owner = table.subsystem(owning: type) else { return nil }
+            guard let type = table.type(value: ref), let owner = table.subsystem(owning: type) else {
+                return nil
+            }
             return (type, owner)
         }
     }

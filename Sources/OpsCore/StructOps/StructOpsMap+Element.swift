@@ -1,3 +1,5 @@
+import Synchronization
+
 extension StructOpsMap {
     /// The user's copy, with state and users filled in; zeros while nothing is set.
     /// - Throws: ENOENT for a key that is not 0.
@@ -9,7 +11,8 @@ extension StructOpsMap {
         let users = UInt32(clamping: users)
         for byte in 0..<4 {
             value[type.value.refcntOffset + byte] = UInt8(truncatingIfNeeded: users >> (8 * UInt32(byte)))
-            value[type.value.stateOffset + byte] = UInt8(truncatingIfNeeded: state.rawValue >> (8 * UInt32(byte)))
+            value[type.value.stateOffset + byte] = UInt8(
+                truncatingIfNeeded: state.rawValue >> (8 * UInt32(byte)))
         }
         return value
     }

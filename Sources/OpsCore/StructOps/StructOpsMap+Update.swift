@@ -1,4 +1,5 @@
 import JIT
+import Synchronization
 
 extension StructOpsMap {
     /// Bytes of entry pages that one map may take. Kernel counterpart: `MAX_TRAMP_IMAGE_PAGES`.
@@ -45,7 +46,8 @@ extension StructOpsMap {
         if let (offset, structure) = type.nonzeroPadding(in: value) {
             throw error(
                 "update", OpsError.einval,
-                "byte \(offset) of the value is \(value[offset]), but struct \(structure) has no member there")
+                "byte \(offset) of the value is \(value[offset]), but struct \(structure) has no member there"
+            )
         }
         let head = value[..<type.value.dataOffset]
         guard head.allSatisfy({ $0 == 0 }) else {
@@ -61,7 +63,8 @@ extension StructOpsMap {
             let bytes = [UInt8](value[start..<start + member.byteCount])
             if case .module = member.kind {
                 guard bytes.allSatisfy({ $0 == 0 }) else {
-                    throw error("update", OpsError.einval, "must be 0: it is the runtime's", member: member.name)
+                    throw error(
+                        "update", OpsError.einval, "must be 0: it is the runtime's", member: member.name)
                 }
                 kvalue.store(OpsRuntime.ownerMarker, at: start)
                 continue
@@ -134,7 +137,7 @@ extension StructOpsMap {
         guard !draft.content.programs.isEmpty else { return }
         let unit: EntryUnit
         do throws(OpsError) {
-            unit = try draft.content.programs.makeEntries(name: name) { program in
+            unit = try unsafe draft.content.programs.makeEntries(name: name) { program in
                 unsafe program.object.primeBlock
             }
         } catch {
@@ -150,7 +153,7 @@ extension StructOpsMap {
         draft.content.entries = unit
         for (index, program) in draft.content.programs.enumerated() {
             let start = type.value.dataOffset + program.member.byteOffset
-            kvalue.store(UInt64(UInt(bitPattern: unit.pointer(index))), at: start)
+            kvalue.store(UInt64(UInt(bitPattern: unsafe unit.pointer(index))), at: start)
         }
     }
 

@@ -42,7 +42,10 @@ public final class StructOpsMap: Sendable {
         var program: LoadedProgram
     }
 
-    init(id: UInt32, name: String, uid: UInt32, isLink: Bool, type: RegisteredType, core: RuntimeCore, owner: RegisteredSubsystem) {
+    init(
+        id: UInt32, name: String, uid: UInt32, isLink: Bool, type: RegisteredType, core: RuntimeCore,
+        owner: RegisteredSubsystem
+    ) {
         self.id = id
         self.name = name
         self.uid = uid
@@ -84,10 +87,11 @@ public final class StructOpsMap: Sendable {
 
     /// Nobody can be inside its entries any more.
     private func free() {
-        release(content.withLock { content in
-            defer { content = Content() }
-            return content
-        })
+        release(
+            content.withLock { content in
+                defer { content = Content() }
+                return content
+            })
         core.memory.refund(Self.bytesCharged(for: type), to: uid)
     }
 
@@ -129,7 +133,9 @@ public final class StructOpsMap: Sendable {
         content.withLock { content in content.programs.map { ($0.member.name, $0.program.id) } }
     }
 
-    func error(_ code: String, _ errno: CInt, _ text: String, member: String? = nil, reason: String? = nil) -> OpsError {
+    func error(_ code: String, _ errno: CInt, _ text: String, member: String? = nil, reason: String? = nil)
+        -> OpsError
+    {
         let subject = member.map { "\(typeName).\($0)" } ?? typeName
         return OpsError(
             code, errno: errno, "struct_ops map '\(name)': \(subject): \(text)",

@@ -1,0 +1,74 @@
+import BPF
+import JIT
+import Verifier
+
+/// An object after linking, verification and compilation: everything about it that every load with the same key shares.
+///
+/// Immutable, owns no ids and no instance data. What was refused is kept with the reason, so that a load that keeps
+/// going can use the rest.
+final class PreparedObject: Sendable {
+    let name: String
+    /// Lower-case hex.
+    let sha256: String
+    let license: String
+    let target: RegisteredBTF
+    let btf: BTF?
+    let maps: [MapDescription]
+    /// First values of maps that are not constants, by map index.
+    let contents: [Int: [UInt8]]
+    let layout: InstanceLayout
+    let programs: [PreparedProgram]
+    let structOps: [PreparedStructOps]
+    let code: CodeUnit
+
+    init(
+        name: String, sha256: String, license: String, target: RegisteredBTF, btf: BTF?,
+        maps: [MapDescription],
+        contents: [Int: [UInt8]], layout: InstanceLayout, programs: [PreparedProgram],
+        structOps: [PreparedStructOps], code: CodeUnit
+    ) {
+        self.name = name
+        self.sha256 = sha256
+        self.license = license
+        self.target = target
+        self.btf = btf
+        self.maps = maps
+        self.contents = contents
+        self.layout = layout
+        self.programs = programs
+        self.structOps = structOps
+        self.code = code
+    }
+}
+
+/// A program that is ready to run.
+struct PreparedProgram: Sendable {
+    var name: String
+    var section: String
+    var attachment: ProgramAttachment
+    /// `tcp_congestion_ops`, `ssthresh`.
+    var typeName: String?
+    var memberName: String?
+    var verified: VerifiedProgram
+    var compiled: CompiledProgram
+}
+
+/// A struct_ops variable, matched with the type that it initialises.
+struct PreparedStructOps: Sendable {
+    var name: String
+    var type: RegisteredType
+    var isLink: Bool
+    var autocreate: Bool
+    /// The value of its map, `{0, 0, data}`, in the type's layout; function pointers are zero.
+    var value: [UInt8]
+    var programs: [Member]
+    /// Why it cannot be registered: a program of it was refused, or it does not match the type.
+    var failure: OpsError?
+
+    struct Member: Sendable {
+        /// Index in the type's members.
+        var member: Int
+        /// Index in `PreparedObject.programs`.
+        var program: Int
+    }
+}
