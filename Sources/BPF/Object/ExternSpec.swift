@@ -17,7 +17,7 @@ package struct ExternSpec: Sendable {
     package var isWeak: Bool
 
     /// Name in the kernel: without the flavour (`foo___v2` → `foo`).
-    package var essentialName: String { essential(name) }
+    package var essentialName: String { name.withoutFlavour }
 }
 
 /// How the text of a configuration value becomes bytes. libbpf: `enum kcfg_type`.
@@ -27,18 +27,4 @@ package enum KconfigType: Equatable, Sendable {
     case integer(byteCount: Int, isSigned: Bool)
     case tristate
     case text(byteCount: Int)
-}
-
-/// A name up to its flavour, which begins at the last `___` that is followed by something.
-/// Source: libbpf `bpf_core_essential_name_len`.
-package func essential(_ name: String) -> String {
-    let bytes = Array(name.utf8)
-    guard bytes.count >= 5 else { return name }
-    for index in stride(from: bytes.count - 5, through: 0, by: -1)
-    where bytes[index] != 0x5f && bytes[index + 1] == 0x5f && bytes[index + 2] == 0x5f
-        && bytes[index + 3] == 0x5f && bytes[index + 4] != 0x5f
-    {
-        return String(decoding: bytes[...index], as: UTF8.self)
-    }
-    return name
 }
