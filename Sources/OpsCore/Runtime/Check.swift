@@ -14,13 +14,13 @@ public struct CheckOptions: Sendable {
     /// Raw BTF to judge against instead of the subsystem's.
     public var btf: [UInt8]?
     public var profile: String?
-    public var kconfig: [String: UInt64]
+    public var kconfig: [String: String]
     /// 0, 1 or 2: how much of the kernel-style log to keep.
     public var logLevel: Int
 
     public init(
         program: String? = nil, context: Context = .auto, btf: [UInt8]? = nil, profile: String? = nil,
-        kconfig: [String: UInt64] = [:], logLevel: Int = 0
+        kconfig: [String: String] = [:], logLevel: Int = 0
     ) {
         self.program = program
         self.context = context

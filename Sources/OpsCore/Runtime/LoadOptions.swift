@@ -3,7 +3,7 @@ public struct LoadOptions: Sendable {
     /// nil: the subsystem's default.
     public var profile: String?
     /// Over the profile's values.
-    public var kconfig: [String: UInt64]
+    public var kconfig: [String: String]
     /// Initial values of global variables, by name, in place of the object's; `.rodata` ones are constants for the
     /// verifier.
     public var globals: [String: [UInt8]]
@@ -17,7 +17,7 @@ public struct LoadOptions: Sendable {
     public var loadedAt: UInt64
 
     public init(
-        profile: String? = nil, kconfig: [String: UInt64] = [:], globals: [String: [UInt8]] = [:],
+        profile: String? = nil, kconfig: [String: String] = [:], globals: [String: [UInt8]] = [:],
         maps: [String]? = nil, keepGoing: Bool = false, uid: UInt32 = 0, loadedAt: UInt64 = 0
     ) {
         self.profile = profile

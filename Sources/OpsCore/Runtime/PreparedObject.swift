@@ -19,13 +19,15 @@ final class PreparedObject: Sendable {
     let layout: InstanceLayout
     let programs: [PreparedProgram]
     let structOps: [PreparedStructOps]
+    /// Wanted variables that did not match their type, with the reason.
+    let mismatched: [String: OpsError]
     let code: CodeUnit
 
     init(
         name: String, sha256: String, license: String, target: RegisteredBTF, btf: BTF?,
         maps: [MapDescription],
         contents: [Int: [UInt8]], layout: InstanceLayout, programs: [PreparedProgram],
-        structOps: [PreparedStructOps], code: CodeUnit
+        structOps: [PreparedStructOps], mismatched: [String: OpsError], code: CodeUnit
     ) {
         self.name = name
         self.sha256 = sha256
@@ -37,6 +39,7 @@ final class PreparedObject: Sendable {
         self.layout = layout
         self.programs = programs
         self.structOps = structOps
+        self.mismatched = mismatched
         self.code = code
     }
 }

@@ -11,11 +11,13 @@ final class RuntimeCore: Sendable {
     let memory: MemoryAccounts
     let types = Mutex(TypeTable())
     let ids = IDSource()
+    let cache: ObjectCache
     private let tables = Mutex(Tables())
 
     init(configuration: OpsRuntime.Configuration) {
         self.configuration = configuration
         memory = MemoryAccounts(limit: configuration.memoryLimitPerUID)
+        cache = ObjectCache(countMax: configuration.cachedObjectsMax)
     }
 
     /// Everything alive, by id. What has been freed is not here.

@@ -7,14 +7,15 @@ public struct KernelProfile: Equatable, Sendable {
     public var hiddenMembers: Set<String>
     /// Function-pointer members whose prototype is another one here.
     public var prototypes: [SwappedPrototype]
-    /// What a program's `__kconfig` externs read, by name (`CONFIG_HZ`), and `LINUX_KERNEL_VERSION`.
-    public var kconfig: [String: UInt64]
+    /// What a program's `__kconfig` externs read, by name: the right sides of `CONFIG_HZ=250` in a kernel's config text,
+    /// and `LINUX_KERNEL_VERSION` and its like.
+    public var kconfig: [String: String]
     /// Replaces `FieldRule.flags` of these members (`tcp_congestion_ops.flags`).
     public var flagMasks: [String: UInt64]
 
     public init(
         name: String, hiddenMembers: Set<String> = [], prototypes: [SwappedPrototype] = [],
-        kconfig: [String: UInt64] = [:], flagMasks: [String: UInt64] = [:]
+        kconfig: [String: String] = [:], flagMasks: [String: UInt64] = [:]
     ) {
         self.name = name
         self.hiddenMembers = hiddenMembers
@@ -43,7 +44,7 @@ public struct KernelProfile: Equatable, Sendable {
     public static let linux6_12 = KernelProfile(
         name: "6.12",
         kconfig: [
-            "CONFIG_HZ": 250, "LINUX_KERNEL_VERSION": 6 << 16 | 12 << 8, "LINUX_HAS_BPF_COOKIE": 1,
-            "LINUX_HAS_SYSCALL_WRAPPER": 1,
+            "CONFIG_HZ": "250", "LINUX_KERNEL_VERSION": "\(6 << 16 | 12 << 8)", "LINUX_HAS_BPF_COOKIE": "1",
+            "LINUX_HAS_SYSCALL_WRAPPER": "1",
         ])
 }

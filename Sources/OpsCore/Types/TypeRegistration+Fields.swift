@@ -6,18 +6,18 @@ extension TypeRegistration {
     func resolveWritable() throws(OpsError) -> [ProgramContext.WritableField] {
         var fields: [ProgramContext.WritableField] = []
         for field in descriptor.writable {
-            guard let (id, structure) = btf.types.composite(named: field.structure) else {
+            guard let (id, _) = btf.types.composite(named: field.structure) else {
                 throw refused(
                     OpsError.einval, "lists writable fields of the unknown struct '\(field.structure)'")
             }
-            guard let (offset, byteCount) = locate(field.path.split(separator: "."), in: structure) else {
+            guard let found = btf.types.field(path: field.path, in: id), found.bitFieldSize == 0 else {
                 if btf.profile.hiddenMembers.contains("\(field.structure).\(field.path)") { continue }
                 throw refused(
                     OpsError.einval, "lists the unknown writable field '\(field.structure).\(field.path)'")
             }
             fields.append(
                 ProgramContext.WritableField(
-                    structure: id, offset: offset, byteCount: byteCount,
+                    structure: id, offset: found.byteOffset, byteCount: found.byteCount,
                     allowsInnerOffsets: field.allowsInnerOffsets))
         }
         return fields
@@ -34,29 +34,5 @@ extension TypeRegistration {
             promotions[fromID] = toID
         }
         return promotions
-    }
-
-    /// Finds a field by its path; members of anonymous structs and unions count as the outer one's.
-    private func locate(_ path: [Substring], in structure: BTFComposite) -> (offset: Int, byteCount: Int)? {
-        guard let first = path.first else { return nil }
-        for member in structure.members {
-            if member.name == first, member.bitFieldSize == 0 {
-                guard path.count > 1 else {
-                    return btf.types.byteCount(of: member.type).map { (member.byteOffset, $0) }
-                }
-                return descend(path.dropFirst(), into: member)
-            }
-            if member.name.isEmpty, let found = descend(path[...], into: member) { return found }
-        }
-        return nil
-    }
-
-    private func descend(
-        _ path: ArraySlice<Substring>, into member: BTFMember
-    ) -> (offset: Int, byteCount: Int)? {
-        guard case .composite(let inner) = btf.types.resolved(member.type),
-            let (offset, byteCount) = locate(Array(path), in: inner)
-        else { return nil }
-        return (member.byteOffset + offset, byteCount)
     }
 }

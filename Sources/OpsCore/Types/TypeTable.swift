@@ -49,7 +49,7 @@ final class RegisteredSubsystem: Sendable {
     /// - Parameter report: told about each refused type, once per type.
     /// - Throws: EINVAL for BTF that does not parse, for a kfunc that it does not have, and for a bad profile.
     init(
-        _ subsystem: any Subsystem, nextBTF: () -> UInt32, report: (OpsError) -> Void
+        _ subsystem: any Subsystem, nextBTF: () throws(OpsError) -> UInt32, report: (OpsError) -> Void
     ) throws(OpsError) {
         let description = subsystem.description
         self.subsystem = subsystem
@@ -67,7 +67,7 @@ final class RegisteredSubsystem: Sendable {
         var reported: Set<String> = []
         var profiles: [ProfileTypes] = []
         for profile in description.profiles {
-            let id = nextBTF()
+            let id = try nextBTF()
             let btf = RegisteredBTF(
                 id: id, owner: description.name, profile: profile, types: try profile.view(of: superset),
                 superset: superset, kfuncs: try Self.kfuncs(of: description, in: superset, id: id))

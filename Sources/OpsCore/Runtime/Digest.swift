@@ -1,0 +1,32 @@
+import BPF
+import Crypto
+
+/// Lower-case hex of the SHA-256 of bytes: the identity of an object file.
+func sha256Hex(_ bytes: [UInt8]) -> String { hex(Array(SHA256.hash(data: bytes))) }
+
+/// A program's tag: 8 bytes over its instructions, map references left out, so that it is the same for every load.
+/// Kernel counterpart: `bpf_prog_calc_tag`.
+func programTag(_ insns: [Instruction]) -> String {
+    var bytes: [UInt8] = []
+    bytes.reserveCapacity(insns.count * 8)
+    var isSecondHalf = false
+    for insn in insns {
+        let namesMap = insn.isWideLoad && (insn.src == PseudoLoad.mapFD || insn.src == PseudoLoad.mapValue)
+        let imm = namesMap || isSecondHalf ? 0 : insn.imm
+        isSecondHalf = namesMap
+        bytes.append(insn.opcode)
+        bytes.append(insn.registers)
+        bytes += littleEndian(insn.offset)
+        bytes += littleEndian(imm)
+    }
+    return hex(Array(SHA256.hash(data: bytes).prefix(8)))
+}
+
+private func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
+    (0..<Value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> Value(8 * $0)) }
+}
+
+private func hex(_ bytes: [UInt8]) -> String {
+    let digits = Array("0123456789abcdef")
+    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+}

@@ -1,0 +1,152 @@
+import BPF
+import CShim
+import JIT
+import Verifier
+
+/// Verifies and compiles a linked object. The work of a load that depends on nothing but the key.
+struct ObjectBuilder {
+    let core: RuntimeCore
+    let target: LinkTarget
+    let linked: LinkedObject
+    let options: LoadOptions
+
+    func build(name: String, sha256: String, spec: ObjectSpec) throws(OpsError) -> PreparedObject {
+        let maps = linked.maps.map(\.creatable)
+        let layout = try InstanceLayout.make(for: maps)
+        let helpers = target.owner.helperTable()
+
+        var programs: [PreparedProgram] = []
+        var compiled: [CompiledProgram] = []
+        // By index in `linked.programs`: index here, or why it was refused.
+        var results: [Result<Int, OpsError>] = []
+        for program in linked.programs {
+            do throws(OpsError) {
+                let prepared = try prepare(program, layout: layout, helpers: helpers)
+                results.append(.success(programs.count))
+                programs.append(prepared)
+                compiled.append(prepared.compiled)
+            } catch {
+                var error = error
+                error.location.object = error.location.object ?? name
+                guard options.keepGoing else { throw error }
+                results.append(.failure(error))
+            }
+        }
+        let code: CodeUnit
+        do { code = try CodeUnit(compiled, name: "opsd:\(linked.name)") } catch {
+            throw OpsError("memory", errno: error.errno, "code of object '\(name)': \(error)")
+        }
+        return PreparedObject(
+            name: name, sha256: sha256, license: linked.license, target: target.profile.btf, btf: linked.btf,
+            maps: maps, contents: contents(), layout: layout, programs: programs,
+            structOps: try structOps(results), mismatched: mismatched(spec), code: code)
+    }
+
+    private func contents() -> [Int: [UInt8]] {
+        var contents: [Int: [UInt8]] = [:]
+        for (index, map) in linked.maps.enumerated() where map.unsupported == nil {
+            contents[index] = map.contents
+        }
+        return contents
+    }
+
+    private func prepare(
+        _ program: LinkedProgram, layout: InstanceLayout, helpers: HelperTable
+    ) throws(OpsError) -> PreparedProgram {
+        let attachment = program.attachment(in: target.profile.btf)
+        let type = target.profile.types.first { $0.ref == attachment.type }
+        let context = try RegisteredType.context(
+            for: attachment, type: type, program: program.image, isSleepable: program.isSleepable,
+            helpers: HelperTable.base.ids)
+        let verified = try judge(program.image, in: context)
+        let request = CompileRequest(
+            program: verified, layout: layout, helpers: helpers.addresses,
+            kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 })
+        do {
+            return PreparedProgram(
+                name: program.image.name, section: program.image.section, attachment: attachment,
+                typeName: program.member?.structName, memberName: program.member?.memberName,
+                verified: verified, compiled: try compile(request))
+        } catch {
+            throw OpsError(
+                "unsupported", errno: OpsError.eopnotsupp, "program '\(program.image.name)': \(error)",
+                at: OpsError.Location(program: program.image.name))
+        }
+    }
+
+    /// With `keepGoing`: the wanted variables that the linker left out.
+    private func mismatched(_ spec: ObjectSpec) -> [String: OpsError] {
+        var mismatched: [String: OpsError] = [:]
+        for variable in spec.structOps where options.maps?.contains(variable.name) ?? variable.autocreate {
+            guard !linked.structOps.contains(where: { $0.name == variable.name }) else { continue }
+            mismatched[variable.name] =
+                linked.failures.first { $0.location.map == variable.name } ?? linked.failures.first
+        }
+        return mismatched
+    }
+
+    private func structOps(_ results: [Result<Int, OpsError>]) throws(OpsError) -> [PreparedStructOps] {
+        var prepared: [PreparedStructOps] = []
+        for variable in linked.structOps {
+            guard let type = target.profile.types.first(where: { $0.structure == variable.type }) else {
+                let error = OpsError(
+                    "unsupported", errno: OpsError.enotsupp,
+                    "struct_ops map '\(variable.name)': \(variable.typeName) is not a supported struct",
+                    at: OpsError.Location(map: variable.name))
+                guard options.keepGoing else { throw error }
+                continue
+            }
+            prepared.append(bind(variable, type, results))
+        }
+        return prepared
+    }
+
+    private func bind(
+        _ variable: LinkedStructOps, _ type: RegisteredType, _ results: [Result<Int, OpsError>]
+    ) -> PreparedStructOps {
+        var value = [UInt8](repeating: 0, count: type.value.byteCount)
+        let end = min(type.value.dataOffset + variable.data.count, value.count)
+        value.replaceSubrange(
+            type.value.dataOffset..<end, with: variable.data.prefix(end - type.value.dataOffset))
+        var prepared = PreparedStructOps(
+            name: variable.name, type: type, isLink: variable.isLink, autocreate: variable.autocreate,
+            value: value, programs: [])
+        for binding in variable.programs where results.indices.contains(binding.program) {
+            switch results[binding.program] {
+            case .success(let program):
+                prepared.programs.append(
+                    PreparedStructOps.Member(member: binding.member.index, program: program))
+            case .failure(let error): prepared.failure = prepared.failure ?? error
+            }
+        }
+        return prepared
+    }
+}
+
+extension LinkedMap {
+    /// A map that cannot be made here is poisoned wherever it is used; a small array keeps its place in the table.
+    var creatable: MapDescription {
+        guard unsupported != nil else { return description }
+        return MapDescription(
+            name: description.name, type: .array, keySize: 4, valueSize: 8, maxEntries: 1)
+    }
+}
+
+extension LinkedProgram {
+    func attachment(in btf: RegisteredBTF) -> ProgramAttachment {
+        ProgramAttachment(
+            type: member.map { BTFRef(btf: btf.id, id: $0.structure) }, memberIndex: member?.index ?? 0)
+    }
+}
+
+extension RegisteredSubsystem {
+    /// What its programs call: the base helpers and its own.
+    func helperTable() -> HelperTable {
+        var table = HelperTable.base
+        for helper in description.helpers {
+            unsafe table.register(helper.id, "helper \(helper.id)", helper.function)
+        }
+        for kfunc in description.kfuncs { unsafe table.registerKfunc(kfunc.name, kfunc.function) }
+        return table
+    }
+}

@@ -1,0 +1,104 @@
+import BPF
+import JIT
+import Synchronization
+import Verifier
+
+extension OpsRuntime {
+    /// All registrations by ascending id, or those selected (a name may match several).
+    /// - Throws: ENOENT if a selector finds nothing.
+    public func registrations(_ selector: RegistrationSelector? = nil) throws(OpsError) -> [RegistrationInfo]
+    {
+        let found = core.selected(selector)
+        if found.isEmpty, let selector { throw RuntimeCore.notFound(selector) }
+        return found.map(core.info)
+    }
+
+    public func programs() -> [ProgramInfo] {
+        core.withTables { $0.programs.values.sorted { $0.id < $1.id } }.map(\.info)
+    }
+
+    /// Maps of objects and struct_ops maps, by ascending id.
+    public func maps() -> [MapInfo] {
+        let (data, structOps) = core.withTables { (Array($0.dataMaps.values), Array($0.structOps.values)) }
+        return (data.map(\.info) + structOps.map(\.info)).sorted { $0.id < $1.id }
+    }
+
+    public func links() -> [LinkInfo] {
+        core.withTables { $0.links.values.sorted { $0.id < $1.id } }.map(\.info)
+    }
+
+    /// The latest ejections, oldest first, at most 64.
+    public func ejections() -> [Ejection] { core.withTables { $0.ejections } }
+
+    /// A registration's map, for a host that calls its ops; nil if there is none.
+    public func map(_ id: UInt32) -> StructOpsMap? { core.map(id) }
+
+    public func link(_ id: UInt32) -> StructOpsLink? { core.link(id) }
+}
+
+extension RuntimeCore {
+    func info(_ map: StructOpsMap) -> RegistrationInfo {
+        let content = map.content.withLock { $0 }
+        let object = content.programs.first?.program.object
+        return RegistrationInfo(
+            id: map.id, name: map.name, type: map.typeName, opsName: map.opsName, state: map.state,
+            refs: map.users, linkID: links(to: map).first?.id, objectID: object?.id ?? 0,
+            objectSHA256: object?.prepared.sha256 ?? "", uid: map.uid,
+            memoryBytes: StructOpsMap.bytesCharged(for: map.type) + content.chargedBytes,
+            entryBytes: content.entries?.mappedByteCount ?? 0)
+    }
+}
+
+extension LoadedProgram {
+    var info: ProgramInfo {
+        let program = prepared
+        return ProgramInfo(
+            id: id, name: name, fullName: program.name, tag: programTag(program.verified.image.insns),
+            section: program.section, type: program.typeName, member: program.memberName,
+            insnCount: program.verified.image.insns.count, jitedBytes: program.compiled.code.count,
+            bound: program.verified.bound, processed: program.verified.processed, mapIDs: usedMapIDs,
+            btfID: object.prepared.target.id, objectID: object.id, uid: object.uid, loadedAt: object.loadedAt,
+            isGPLCompatible: program.verified.image.isGPLCompatible)
+    }
+
+    /// Maps that its instructions name.
+    private var usedMapIDs: [UInt32] {
+        var indices: Set<Int> = []
+        for insn in prepared.verified.image.insns
+        where insn.isWideLoad && (insn.src == PseudoLoad.mapFD || insn.src == PseudoLoad.mapValue) {
+            indices.insert(Int(insn.imm))
+        }
+        return indices.sorted().filter(object.mapIDs.indices.contains).map { object.mapIDs[$0] }
+    }
+}
+
+extension DataMap {
+    var info: MapInfo {
+        let map = object.prepared.maps[index]
+        let bytes = try? object.prime.with { $0.maps[index].memoryCharge }
+        return MapInfo(
+            id: id, name: map.name.cut(toBytes: 15), fullName: map.name, type: map.type.rawValue,
+            typeName: map.type.name, keySize: map.keySize, valueSize: map.valueSize,
+            maxEntries: map.maxEntries, flags: map.flags, isFrozen: map.constants != nil,
+            memoryBytes: bytes ?? 0, objectID: object.id, uid: object.uid)
+    }
+}
+
+extension StructOpsMap {
+    var info: MapInfo {
+        MapInfo(
+            id: id, name: name, fullName: name, type: MapType.structOps.rawValue,
+            typeName: MapType.structOps.name, keySize: 4, valueSize: type.value.byteCount, maxEntries: 1,
+            flags: isLink ? StructOpsMapSpec.linkFlag : 0, isFrozen: false,
+            memoryBytes: Self.bytesCharged(for: type) + content.withLock { $0.chargedBytes },
+            objectID: object?.id ?? 0, uid: uid)
+    }
+}
+
+extension StructOpsLink {
+    var info: LinkInfo {
+        LinkInfo(
+            id: id, mapID: map?.id ?? 0, type: type.name, isDetached: isDetached, ejection: ejection, uid: uid
+        )
+    }
+}

@@ -1,0 +1,122 @@
+extension OpsRuntime {
+    /// Loads an object and registers its struct_ops variables (those of `options.maps`, or all that are not in a `?`
+    /// section), all or nothing. The registrations keep the object.
+    public func register(
+        _ bytes: [UInt8], name: String, options: LoadOptions = LoadOptions(), ids: [String: UInt32] = [:]
+    ) throws(OpsError) -> [RegistrationInfo] {
+        var options = options
+        options.keepGoing = false
+        let object = try load(bytes, name: name, options: options)
+        defer { try? close(object: object.id) }
+        return try register(object: object.id, ids: ids)
+    }
+
+    /// Registers struct_ops variables of a loaded object (nil: all it was loaded with), all or nothing.
+    ///
+    /// - Parameter ids: ids to give the maps, by variable, when a registration is restored.
+    /// - Throws: ENOENT for an unknown object or variable, or if there is none; what the failing one says.
+    public func register(
+        object id: UInt32, maps: [String]? = nil, ids: [String: UInt32] = [:]
+    ) throws(OpsError) -> [RegistrationInfo] {
+        let object = try core.openObject(id)
+        defer { object.put() }
+        var registered: [StructOpsMap] = []
+        do throws(OpsError) {
+            for name in try object.variables(maps) {
+                registered.append(try core.register(name, of: object, id: ids[name]))
+            }
+        } catch {
+            for map in registered.reversed() { core.withdraw(map) }
+            core.report(
+                OpsEvent(
+                    kind: .refuse, name: error.location.map, objectSHA256: object.prepared.sha256,
+                    error: error,
+                    reason: error.text))
+            throw error
+        }
+        for map in registered { core.report(core.event(.register, map)) }
+        return registered.map(core.info)
+    }
+
+    /// As `register`, but keeps what succeeded and says why the rest failed.
+    public func registerKeepingGoing(
+        object id: UInt32, maps: [String]? = nil
+    ) throws(OpsError) -> (registered: [RegistrationInfo], failed: [OpsError]) {
+        let object = try core.openObject(id)
+        defer { object.put() }
+        var registered: [RegistrationInfo] = []
+        var failed: [OpsError] = []
+        for name in try object.variables(maps) {
+            do throws(OpsError) {
+                let map = try core.register(name, of: object, id: nil)
+                core.report(core.event(.register, map))
+                registered.append(core.info(map))
+            } catch {
+                core.report(
+                    OpsEvent(
+                        kind: .refuse, name: name, objectSHA256: object.prepared.sha256, error: error,
+                        reason: error.text))
+                failed.append(error)
+            }
+        }
+        return (registered, failed)
+    }
+
+    /// Ends a registration of either kind: deletes the element, or detaches its links and lets them go.
+    ///
+    /// - Returns: as it was before.
+    /// - Throws: ENOENT; EINVAL for a name that matches several, with their ids; EINPROGRESS if already TOBEFREE.
+    @discardableResult
+    public func unregister(_ selector: RegistrationSelector) throws(OpsError) -> RegistrationInfo {
+        let map = try core.select(selector)
+        let before = core.info(map)
+        if map.isLink {
+            let links = core.links(to: map)
+            guard !links.isEmpty else {
+                throw map.error("not-found", OpsError.enoent, "it is not attached")
+            }
+            for link in links { try core.detachAndRelease(link) }
+        } else {
+            try map.delete()
+        }
+        core.report(core.event(.unregister, map))
+        return before
+    }
+
+    /// Moves a registration's link to a map of another object.
+    ///
+    /// - Parameters:
+    ///   - map: the variable; nil if the object has one of the type.
+    ///   - expected: id that the current map must have, else EPERM.
+    ///   - newID: id to give the new map, when an update is replayed.
+    /// - Throws: EINVAL for a registration without link; what struct_ops.md §1.8 says about link update. The old map
+    ///   stays attached.
+    public func update(
+        _ selector: RegistrationSelector, object id: UInt32, map name: String? = nil,
+        expected: UInt32? = nil, newID: UInt32? = nil
+    ) throws(OpsError) -> RegistrationInfo {
+        let old = try core.select(selector)
+        let links = core.links(to: old)
+        guard old.isLink, let link = links.first, links.count == 1 else {
+            throw old.error(
+                "update", OpsError.einval,
+                old.isLink
+                    ? "it has \(links.count) links, one is needed" : "it is not registered through a link",
+                reason: "only SEC(\".struct_ops.link\") can be updated")
+        }
+        let object = try core.openObject(id)
+        defer { object.put() }
+        let variable = try object.variable(named: name, of: old.type)
+        guard variable.isLink else {
+            throw old.error(
+                "update", OpsError.einval,
+                "'\(variable.name)' was not made for links (SEC(\".struct_ops.link\"))")
+        }
+        let new = try core.makeMap(variable, of: object, id: newID)
+        defer { new.close() }
+        try core.updateLink(
+            link.id, map: new.id, expected: expected, flags: expected == nil ? 0 : RuntimeCore.replaceFlag)
+        core.report(core.event(.update, new))
+        return core.info(new)
+    }
+}

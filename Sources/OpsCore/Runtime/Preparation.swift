@@ -1,0 +1,104 @@
+import BPF
+import JIT
+import Synchronization
+import Verifier
+
+/// The way of an object file to machine code: parse, link, verify, compile.
+struct Preparation {
+    let core: RuntimeCore
+    let bytes: [UInt8]
+    let name: String
+    let options: LoadOptions
+
+    /// - Throws: what the first failing step says; with `options.keepGoing`, only what concerns the whole object.
+    func run() throws(OpsError) -> PreparedObject {
+        let spec = try Self.parse(bytes, name: name)
+        let target = try core.target(for: spec, profile: options.profile, wanted: options.maps)
+        let sha256 = sha256Hex(bytes)
+        let key = PreparedKey(
+            sha256: sha256, target: target.profile.btf.id, kconfig: options.kconfig, globals: options.globals,
+            maps: options.maps.map(Set.init), keepsGoing: options.keepGoing)
+        if let known = core.cache.find(key) { return known }
+
+        let selection: LinkOptions.Selection = options.maps.map { .named(Set($0)) } ?? .automatic
+        let linked = try link(
+            spec,
+            options: try target.linkOptions(
+                kconfig: options.kconfig, globals: options.globals, selection: selection,
+                keepsGoing: options.keepGoing))
+        let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
+        let prepared = try builder.build(name: name, sha256: sha256, spec: spec)
+        core.cache.insert(prepared, for: key)
+        return prepared
+    }
+
+    static func parse(_ bytes: [UInt8], name: String) throws(OpsError) -> ObjectSpec {
+        do { return try parseObject(bytes, name: name) } catch { throw OpsError(error, object: name) }
+    }
+}
+
+/// The BTF that an object is linked against, with the subsystem that it belongs to.
+struct LinkTarget: Sendable {
+    var owner: RegisteredSubsystem
+    var profile: RegisteredSubsystem.ProfileTypes
+
+    func linkOptions(
+        kconfig overrides: [String: String], globals: [String: [UInt8]], selection: LinkOptions.Selection,
+        keepsGoing: Bool
+    ) throws(OpsError) -> LinkOptions {
+        var kconfig: [String: KconfigValue] = [:]
+        for (name, text) in profile.btf.profile.kconfig.merging(overrides, uniquingKeysWith: { $1 }) {
+            guard let value = KconfigValue(parsing: text) else {
+                throw OpsError(
+                    "kconfig", errno: OpsError.einval,
+                    "kernel configuration \(name)='\(text)' has no meaning",
+                    suggestion: "use y, m, n, a number or a quoted string")
+            }
+            kconfig[name] = value
+        }
+        return LinkOptions(
+            target: profile.btf.types, targetID: profile.btf.id, kconfig: kconfig, kfuncs: profile.btf.kfuncs,
+            globals: globals, selection: selection, keepsGoing: keepsGoing,
+            targetName: "kernel profile \(profile.btf.profile.name) of \(owner.description.name)")
+    }
+}
+
+extension RuntimeCore {
+    /// Chooses the subsystem whose BTF has the types of the object's struct_ops variables.
+    ///
+    /// - Throws: ENOTSUPP if no subsystem is there; EOPNOTSUPP if the variables belong to several.
+    func target(for spec: ObjectSpec, profile: String?, wanted: [String]?) throws(OpsError) -> LinkTarget {
+        let subsystems = types.withLock { $0.subsystems }
+        guard let first = subsystems.first else {
+            throw OpsError("unsupported", errno: OpsError.enotsupp, "no subsystem is registered")
+        }
+        let variables = spec.structOps.filter { wanted?.contains($0.name) ?? $0.autocreate }
+        var owner: RegisteredSubsystem?
+        for variable in variables {
+            let type = variable.typeName.withoutFlavour
+            guard
+                let found = subsystems.first(where: { subsystem in
+                    subsystem.profiles.contains { $0.types.contains { $0.name == type } }
+                })
+            else { continue }
+            guard owner == nil || owner === found else {
+                throw OpsError(
+                    "unsupported", errno: OpsError.eopnotsupp,
+                    "the object has struct_ops types of several subsystems, which is not built here",
+                    at: OpsError.Location(object: spec.name, map: variable.name),
+                    suggestion: "register its variables one subsystem at a time")
+            }
+            owner = found
+        }
+        let chosen = owner ?? first
+        return LinkTarget(owner: chosen, profile: try chosen.profile(named: profile))
+    }
+}
+
+extension String {
+    /// `foo___v2` is a flavour of `foo`, in BTF names of CO-RE.
+    var withoutFlavour: String {
+        guard let range = firstRange(of: "___"), range.lowerBound != startIndex else { return self }
+        return String(self[..<range.lowerBound])
+    }
+}

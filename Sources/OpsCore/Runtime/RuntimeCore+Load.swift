@@ -1,0 +1,52 @@
+import BPF
+import JIT
+import Synchronization
+import Verifier
+
+extension RuntimeCore {
+    /// Gives a prepared object its ids and its instance. Nothing is left behind by a failure.
+    func load(_ prepared: PreparedObject, _ options: LoadOptions) throws(OpsError) -> LoadedObject {
+        let prime = try PrimeInstance { () throws(OpsError) in
+            try Instance(
+                maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, layout: prepared.layout)
+        }
+        let bytes = try prime.with { $0.memoryCharge } + prepared.code.mappedByteCount
+        try memory.charge(bytes, to: options.uid, for: "object '\(prepared.name)'")
+        do {
+            return try enter(prepared, options, prime, chargedBytes: bytes)
+        } catch {
+            memory.refund(bytes, to: options.uid)
+            throw error
+        }
+    }
+
+    private func enter(
+        _ prepared: PreparedObject, _ options: LoadOptions, _ prime: PrimeInstance, chargedBytes: Int
+    ) throws(OpsError) -> LoadedObject {
+        var programIDs: [UInt32] = []
+        var mapIDs: [UInt32] = []
+        for _ in prepared.programs { programIDs.append(try ids.next(.program)) }
+        for _ in prepared.maps { mapIDs.append(try ids.next(.map)) }
+        let object = LoadedObject(
+            id: try ids.next(.object), prepared: prepared, uid: options.uid, loadedAt: options.loadedAt,
+            programIDs: programIDs, mapIDs: mapIDs, prime: prime, chargedBytes: chargedBytes, core: self)
+        withTables { tables in
+            tables.objects[object.id] = object
+            for (index, id) in programIDs.enumerated() {
+                tables.programs[id] = LoadedProgram(id: id, object: object, index: index)
+            }
+            for (index, id) in mapIDs.enumerated() {
+                tables.dataMaps[id] = DataMap(id: id, object: object, index: index)
+            }
+        }
+        return object
+    }
+
+    /// - Throws: ENOENT for an object that is not loaded, or whose handle was dropped.
+    func openObject(_ id: UInt32) throws(OpsError) -> LoadedObject {
+        guard let object = withTables({ $0.objects[id] }), object.isOpen, object.get() else {
+            throw OpsError("not-found", errno: OpsError.enoent, "there is no object \(id)")
+        }
+        return object
+    }
+}
