@@ -50,32 +50,54 @@ static long (*const bpf_loop)(__u32 nr_loops, void *callback, void *ctx, __u64 f
 
 /* ---- a struct_ops member with ordinary parameters ----
  *
- * A program gets one pointer to an array of 8-byte slots, one per argument. OPS_PROG(name, u32, struct sock *sk) defines
- * the program `name` that unpacks its slots and a typed, inlined body after it:
+ * A program gets one pointer, to an array of 8-byte slots with one argument each. OPS_PROG defines such a program from a
+ * function with typed parameters (1 to 5), which is inlined into it:
  *
- *     SEC("struct_ops") OPS_PROG(my_ssthresh, __u32, struct sock *sk) { return 2; }
+ *     SEC("struct_ops") __u32 OPS_PROG(half_ssthresh, struct sock *sk) { return tcp_sk(sk)->snd_cwnd / 2; }
  */
-#define OPS_PROG(name, result, ...)                                                                       \
-    result name(unsigned long long *slots);                                                               \
-    static __always_inline __typeof__(name(0)) body_of_##name(unsigned long long *slots, ##__VA_ARGS__);   \
-    __typeof__(name(0)) name(unsigned long long *slots)                                                   \
-    {                                                                                                     \
-        _Pragma("clang diagnostic push")                                                                  \
-        _Pragma("clang diagnostic ignored \"-Wint-conversion\"")                                          \
-        return OPS_CALL_(body_of_##name, OPS_COUNT_(__VA_ARGS__));                                        \
-        _Pragma("clang diagnostic pop")                                                                   \
-    }                                                                                                     \
-    static __always_inline __typeof__(name(0)) body_of_##name(unsigned long long *slots, ##__VA_ARGS__)
+#define OPS_PROG(name, ...)                                                                 \
+    name(unsigned long long *slots);                                                        \
+    static __always_inline __typeof__(name((void *)0)) name##_body(__VA_ARGS__);            \
+    __typeof__(name((void *)0)) name(unsigned long long *slots)                             \
+    {                                                                                       \
+        _Pragma("clang diagnostic push")                                                    \
+        _Pragma("clang diagnostic ignored \"-Wint-conversion\"")                            \
+        return name##_body(OPS_JOIN_(OPS_SLOTS_, OPS_COUNT_(__VA_ARGS__)));                 \
+        _Pragma("clang diagnostic pop")                                                     \
+    }                                                                                       \
+    static __always_inline __typeof__(name((void *)0)) name##_body(__VA_ARGS__)
 
 #define OPS_COUNT_(...) OPS_SIXTH_(__VA_ARGS__, 5, 4, 3, 2, 1)
 #define OPS_SIXTH_(a, b, c, d, e, n, ...) n
-#define OPS_CALL_(f, n) OPS_CALL__(f, n)
-#define OPS_CALL__(f, n) OPS_CALL_##n(f)
-#define OPS_CALL_1(f) f(slots, (void *)slots[0])
-#define OPS_CALL_2(f) f(slots, (void *)slots[0], (void *)slots[1])
-#define OPS_CALL_3(f) f(slots, (void *)slots[0], (void *)slots[1], (void *)slots[2])
-#define OPS_CALL_4(f) f(slots, (void *)slots[0], (void *)slots[1], (void *)slots[2], (void *)slots[3])
-#define OPS_CALL_5(f) \
-    f(slots, (void *)slots[0], (void *)slots[1], (void *)slots[2], (void *)slots[3], (void *)slots[4])
+#define OPS_JOIN_(a, b) OPS_JOIN__(a, b)
+#define OPS_JOIN__(a, b) a##b
+#define OPS_SLOTS_1 (void *)slots[0]
+#define OPS_SLOTS_2 OPS_SLOTS_1, (void *)slots[1]
+#define OPS_SLOTS_3 OPS_SLOTS_2, (void *)slots[2]
+#define OPS_SLOTS_4 OPS_SLOTS_3, (void *)slots[3]
+#define OPS_SLOTS_5 OPS_SLOTS_4, (void *)slots[4]
+
+/* ---- bit fields of kernel objects ----
+ *
+ * Where a bit field lies differs between kernels, and an ordinary access has its place compiled in. FIELD_BITS asks the
+ * loader for byte offset (0), size (1), signedness (3) and the two shifts (4, 5) of the field as it is there.
+ */
+#define FIELD_BITS(object, field)                                                                          \
+    ({                                                                                                     \
+        const char *place_ = (const char *)(object) + __builtin_preserve_field_info((object)->field, 0);   \
+        unsigned long long bits_ = 0;                                                                      \
+        switch (__builtin_preserve_field_info((object)->field, 1)) {                                       \
+        case 1: bits_ = *(const unsigned char *)place_; break;                                             \
+        case 2: bits_ = *(const unsigned short *)place_; break;                                            \
+        case 4: bits_ = *(const unsigned int *)place_; break;                                              \
+        case 8: bits_ = *(const unsigned long long *)place_; break;                                        \
+        }                                                                                                  \
+        bits_ <<= __builtin_preserve_field_info((object)->field, 4);                                       \
+        if (__builtin_preserve_field_info((object)->field, 3))                                             \
+            bits_ = (long long)bits_ >> __builtin_preserve_field_info((object)->field, 5);                 \
+        else                                                                                               \
+            bits_ >>= __builtin_preserve_field_info((object)->field, 5);                                   \
+        bits_;                                                                                             \
+    })
 
 #endif
