@@ -34,7 +34,7 @@ extern void tcp_cong_avoid_ai(struct tcp_sock *tp, __u32 w, __u32 acked) __ksym;
 #define USEC_PER_SEC 1000000ull
 
 /* Lives in the socket's private bytes. Times without a unit are jiffies. */
-struct cubic {
+struct cubic_private {
     __u32 cnt; /* ACKed segments per segment of growth */
     __u32 last_max_cwnd; /* W_max */
     __u32 last_cwnd; /* window and time of the last computation */
@@ -52,7 +52,7 @@ struct cubic {
     __u32 last_ack; /* us */
     __u32 curr_rtt; /* us, least of this round */
 };
-_Static_assert(sizeof(struct cubic) <= 104, "more than a socket has");
+_Static_assert(sizeof(struct cubic_private) <= 104, "more than a socket has");
 
 static __always_inline __u32 jiffies32(void) { return (__u32)bpf_jiffies64(); }
 
@@ -62,7 +62,7 @@ static __always_inline __u32 jiffies_of(__u32 us)
     return (us * (__u64)CONFIG_HZ + USEC_PER_SEC - 1) / USEC_PER_SEC;
 }
 
-static __always_inline void start_round(struct cubic *ca, const struct tcp_sock *tp)
+static __always_inline void start_round(struct cubic_private *ca, const struct tcp_sock *tp)
 {
     ca->round_start = ca->last_ack = (__u32)tp->tcp_mstamp;
     ca->end_seq = tp->snd_nxt;
@@ -70,7 +70,7 @@ static __always_inline void start_round(struct cubic *ca, const struct tcp_sock 
     ca->sample_cnt = 0;
 }
 
-static __always_inline void forget(struct cubic *ca)
+static __always_inline void forget(struct cubic_private *ca)
 {
     ca->cnt = 0;
     ca->last_max_cwnd = 0;
@@ -88,7 +88,7 @@ static __always_inline void forget(struct cubic *ca)
 SEC("struct_ops/init")
 void OPS_PROG(cubic_init, struct sock *sk)
 {
-    struct cubic *ca = private_state(sk);
+    struct cubic_private *ca = private_state(sk);
 
     forget(ca);
     start_round(ca, tcp_sk(sk));
@@ -98,7 +98,7 @@ void OPS_PROG(cubic_init, struct sock *sk)
 SEC("struct_ops/cwnd_event")
 void OPS_PROG(cubic_cwnd_event, struct sock *sk, enum tcp_ca_event event)
 {
-    struct cubic *ca = private_state(sk);
+    struct cubic_private *ca = private_state(sk);
     __u32 now = jiffies32();
     __s32 idle = now - tcp_sk(sk)->lsndtime;
 
@@ -132,7 +132,7 @@ static __always_inline __u32 cube_root(__u64 x)
 }
 
 /* A new epoch: where the cubic function starts and where its plateau lies (section 4.2). */
-static __always_inline void start_epoch(struct cubic *ca, __u32 cwnd, __u32 acked, __u32 now)
+static __always_inline void start_epoch(struct cubic_private *ca, __u32 cwnd, __u32 acked, __u32 now)
 {
     ca->epoch_start = now;
     ca->ack_cnt = acked;
@@ -148,7 +148,7 @@ static __always_inline void start_epoch(struct cubic *ca, __u32 cwnd, __u32 acke
 }
 
 /* Where the cubic function will be one round trip from now, as a rate of growth: `cnt` ACKs per segment. */
-static __always_inline void follow_cubic(struct cubic *ca, __u32 cwnd, __u32 now)
+static __always_inline void follow_cubic(struct cubic_private *ca, __u32 cwnd, __u32 now)
 {
     __u64 t = (__u32)(now - ca->epoch_start) + (__u64)jiffies_of(ca->delay_min);
     __u64 offset, delta;
@@ -169,7 +169,7 @@ static __always_inline void follow_cubic(struct cubic *ca, __u32 cwnd, __u32 now
 }
 
 /* Section 4.3: never slower than Reno would be. */
-static __always_inline void befriend_reno(struct cubic *ca, __u32 cwnd)
+static __always_inline void befriend_reno(struct cubic_private *ca, __u32 cwnd)
 {
     __u32 per_segment = cwnd * FRIENDLY_SCALE >> 3;
 
@@ -187,7 +187,7 @@ static __always_inline void befriend_reno(struct cubic *ca, __u32 cwnd)
     }
 }
 
-static __always_inline void update(struct cubic *ca, __u32 cwnd, __u32 acked)
+static __always_inline void update(struct cubic_private *ca, __u32 cwnd, __u32 acked)
 {
     __u32 now = jiffies32();
 
@@ -213,7 +213,7 @@ SEC("struct_ops/cong_avoid")
 void OPS_PROG(cubic_cong_avoid, struct sock *sk, __u32 ack, __u32 acked)
 {
     struct tcp_sock *tp = tcp_sk(sk);
-    struct cubic *ca = private_state(sk);
+    struct cubic_private *ca = private_state(sk);
 
     if (!is_cwnd_limited(tp))
         return;
@@ -230,7 +230,7 @@ void OPS_PROG(cubic_cong_avoid, struct sock *sk, __u32 ack, __u32 acked)
 SEC("struct_ops/ssthresh")
 __u32 OPS_PROG(cubic_ssthresh, struct sock *sk)
 {
-    struct cubic *ca = private_state(sk);
+    struct cubic_private *ca = private_state(sk);
     __u32 cwnd = tcp_sk(sk)->snd_cwnd;
 
     ca->epoch_start = 0;
@@ -244,7 +244,7 @@ __u32 OPS_PROG(cubic_ssthresh, struct sock *sk)
 SEC("struct_ops/set_state")
 void OPS_PROG(cubic_set_state, struct sock *sk, __u8 state)
 {
-    struct cubic *ca = private_state(sk);
+    struct cubic_private *ca = private_state(sk);
 
     if (state == TCP_CA_Loss) {
         forget(ca);
@@ -273,7 +273,7 @@ static __always_inline __u32 burst_time_us(const struct sock *sk)
 }
 
 /* HyStart: leave slow start when a train of ACKs is as long as half the round trip, or when delay has risen. */
-static __always_inline void look_for_exit(struct sock *sk, struct cubic *ca, __u32 delay)
+static __always_inline void look_for_exit(struct sock *sk, struct cubic_private *ca, __u32 delay)
 {
     struct tcp_sock *tp = tcp_sk(sk);
     __u32 now = (__u32)tp->tcp_mstamp;
@@ -313,7 +313,7 @@ SEC("struct_ops/pkts_acked")
 void OPS_PROG(cubic_pkts_acked, struct sock *sk, const struct ack_sample *sample)
 {
     struct tcp_sock *tp = tcp_sk(sk);
-    struct cubic *ca = private_state(sk);
+    struct cubic_private *ca = private_state(sk);
     __u32 delay;
 
     if (sample->rtt_us < 0)

@@ -25,7 +25,7 @@ const volatile __u32 alpha_on_init = ALPHA_MAX;
 const volatile char fallback[16] = "reno";
 
 /* Lives in the socket's private bytes. */
-struct dctcp {
+struct dctcp_private {
     __u32 old_delivered; /* counters when the observation window began */
     __u32 old_delivered_ce;
     __u32 prior_rcv_nxt;
@@ -34,9 +34,9 @@ struct dctcp {
     __u32 ce_state; /* DCTCP.CE: whether the last segment received was marked */
     __u32 loss_cwnd;
 };
-_Static_assert(sizeof(struct dctcp) <= 104, "more than a socket has");
+_Static_assert(sizeof(struct dctcp_private) <= 104, "more than a socket has");
 
-static __always_inline void start_window(const struct tcp_sock *tp, struct dctcp *ca)
+static __always_inline void start_window(const struct tcp_sock *tp, struct dctcp_private *ca)
 {
     ca->next_seq = tp->snd_nxt;
     ca->old_delivered = tp->delivered;
@@ -47,7 +47,7 @@ SEC("struct_ops/init")
 void OPS_PROG(dctcp_start, struct sock *sk)
 {
     const struct tcp_sock *tp = tcp_sk(sk);
-    struct dctcp *ca = private_state(sk);
+    struct dctcp_private *ca = private_state(sk);
     __u8 state = sk->__sk_common.skc_state;
 
     /* A socket that has not connected yet has not negotiated yet either. */
@@ -71,7 +71,7 @@ void OPS_PROG(dctcp_start, struct sock *sk)
 SEC("struct_ops/ssthresh")
 __u32 OPS_PROG(dctcp_reduce, struct sock *sk)
 {
-    struct dctcp *ca = private_state(sk);
+    struct dctcp_private *ca = private_state(sk);
     __u32 cwnd = tcp_sk(sk)->snd_cwnd;
 
     ca->loss_cwnd = cwnd;
@@ -83,7 +83,7 @@ SEC("struct_ops/in_ack_event")
 void OPS_PROG(dctcp_estimate, struct sock *sk, __u32 flags)
 {
     const struct tcp_sock *tp = tcp_sk(sk);
-    struct dctcp *ca = private_state(sk);
+    struct dctcp_private *ca = private_state(sk);
     __u32 marked, alpha, decay;
 
     if (is_before(tp->snd_una, ca->next_seq))
@@ -104,7 +104,7 @@ void OPS_PROG(dctcp_estimate, struct sock *sk, __u32 flags)
 }
 
 /* Section 3.5: loss is answered as by any TCP. */
-static __always_inline void halve(struct tcp_sock *tp, struct dctcp *ca)
+static __always_inline void halve(struct tcp_sock *tp, struct dctcp_private *ca)
 {
     ca->loss_cwnd = tp->snd_cwnd;
     tp->snd_ssthresh = max_of(tp->snd_cwnd >> 1, 2u);
@@ -131,7 +131,7 @@ static __always_inline void receive(struct sock *sk, bool marked)
 {
     struct inet_connection_sock *icsk = inet_csk(sk);
     struct tcp_sock *tp = tcp_sk(sk);
-    struct dctcp *ca = private_state(sk);
+    struct dctcp_private *ca = private_state(sk);
 
     if (ca->ce_state != marked) {
         if (icsk->icsk_ack.pending & ICSK_ACK_TIMER) {
@@ -170,7 +170,7 @@ void OPS_PROG(dctcp_grow, struct sock *sk, __u32 ack, __u32 acked)
 SEC("struct_ops/undo_cwnd")
 __u32 OPS_PROG(dctcp_undo, struct sock *sk)
 {
-    const struct dctcp *ca = private_state(sk);
+    const struct dctcp_private *ca = private_state(sk);
 
     return max_of(tcp_sk(sk)->snd_cwnd, ca->loss_cwnd);
 }
