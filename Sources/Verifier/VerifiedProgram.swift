@@ -1,5 +1,3 @@
-package import BPF
-
 /// A program that the verifier has accepted: the only thing the JIT compiles and a runtime calls.
 ///
 /// Invariant: made by `verify(_:in:)` alone (the initialiser is internal to this target).

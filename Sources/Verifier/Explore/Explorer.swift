@@ -1,0 +1,234 @@
+import BPF
+
+/// Walks every path of a program, one instruction at a time, over abstract states.
+///
+/// Depth first: at a conditional jump that may go both ways, one way is put aside with a copy of the state. What bounds
+/// the walk is the budget of instructions, as in the kernel (`do_check`).
+struct Explorer {
+    static let budget = 1_000_000
+    /// Estimated bytes of stored states.
+    static let memoryLimit = 200 << 20
+
+    /// Where a step leads.
+    enum Flow {
+        case next
+        case jump(Int)
+        case end
+    }
+
+    struct Pending {
+        var state: State
+        var pc: Int
+        var parent: Int32
+        var distance: UInt64
+    }
+
+    /// Something worth telling on the way to a refusal.
+    struct Event {
+        enum Kind: UInt8 {
+            case taken, notTaken, call, callback, returned, acquired, released, locked, unlocked
+        }
+        var insn: Int32
+        var previous: Int32
+        var kind: Kind
+    }
+
+    /// What is gathered about one instruction over all paths.
+    struct Notes {
+        var isReachable = false
+        /// Loads through pointers that must be checked at run time, and through those that must not be.
+        var isProbed = false
+        var isDirect = false
+        /// -2: no call yet; -1: not always the same map.
+        var map: Int32 = -2
+    }
+
+    let image: ProgramImage
+    let context: ProgramContext
+    let flow: ControlFlow
+    let liveness: Liveness
+    let signature: Signature
+
+    var state: State
+    var pc = 0
+    var parent: Int32 = -1
+    var distance: UInt64 = 0
+    var jumpsSinceCheckpoint = 0
+    var insnsSinceCheckpoint = 0
+
+    var pending: [Pending] = []
+    var checkpoints: [Checkpoint] = []
+    var checkpointsAt: [[Int32]]
+    var storedBytes = 0
+    var events: [Event] = []
+    var notes: [Notes]
+    var processed = 0
+    var lastID: UInt32 = 0
+    /// Longest path up to the exit or the first head, and the longest way around a head.
+    var longestPath: UInt64 = 0
+
+    /// By subprog.
+    var stackBytes: [Int]
+    var isCallback: [Bool]
+    /// Callees by subprog, for the sum of stacks.
+    var callees: [Set<Int>]
+    var usesContext = false
+    var fieldCache: [FieldKey: FieldAccess] = [:]
+    /// No pruning: every path to its end. For tests.
+    var isPruningOff = false
+
+    init(
+        _ image: ProgramImage, _ context: ProgramContext, _ flow: ControlFlow, _ liveness: Liveness,
+        _ signature: Signature
+    ) {
+        self.image = image
+        self.context = context
+        self.flow = flow
+        self.liveness = liveness
+        self.signature = signature
+        checkpointsAt = Array(repeating: [], count: image.insns.count)
+        notes = Array(repeating: Notes(), count: image.insns.count)
+        stackBytes = Array(repeating: 0, count: flow.ranges.count)
+        isCallback = Array(repeating: false, count: flow.ranges.count)
+        callees = Array(repeating: [], count: flow.ranges.count)
+        state = State(frames: [Frame(subprog: 0, callSite: -1, index: 0)])
+    }
+
+    /// - Throws: the first thing wrong on any path; `pc` is where.
+    mutating func run() throws(Rejection) {
+        try enterMain()
+        while true {
+            if flow.isPrunePoint[pc], try reachesKnownState() {
+                if !resumePending() { return }
+                continue
+            }
+            processed += 1
+            distance += 1
+            insnsSinceCheckpoint += 1
+            guard processed <= Explorer.budget else {
+                throw Rejection(
+                    .programStructure, "BPF program is too large. Processed \(processed) insn",
+                    reason: "Verification follows every path and stops after 1 M instructions. "
+                        + "Long loops and many independent branches multiply the paths.",
+                    suggestion:
+                        "Bound loops by small constants, or use bpf_loop or may_goto, whose body is verified once."
+                )
+            }
+            notes[pc].isReachable = true
+            if !image.poisons.isEmpty, let sentence = image.poisons[pc] { throw poisoned(sentence) }
+            switch try step(image.insns[pc]) {
+            case .next: pc += image.insns[pc].isWideLoad ? 2 : 1
+            case .jump(let target):
+                jumpsSinceCheckpoint += 1
+                pc = target
+            case .end:
+                finishPath(suffix: 0)
+                if !resumePending() { return }
+            }
+        }
+    }
+
+    private func poisoned(_ sentence: String) -> Rejection {
+        Rejection(
+            .programStructure, sentence,
+            reason:
+                "The loader could not resolve what this instruction refers to, and the program can reach it.",
+            suggestion:
+                "Guard the access with bpf_core_field_exists(), bpf_ksym_exists() or a __weak declaration, "
+                + "or leave it out.")
+    }
+
+    private mutating func step(_ insn: Instruction) throws(Rejection) -> Flow {
+        switch insn.instructionClass {
+        case .alu, .alu64:
+            try stepArithmetic(insn)
+            return .next
+        case .ld:
+            try stepWideLoad(insn)
+            return .next
+        case .ldx:
+            try stepLoad(insn)
+            return .next
+        case .st, .stx:
+            try stepStore(insn)
+            return .next
+        case .jmp, .jmp32:
+            switch insn.opcode {
+            case Opcode.gotoShort, Opcode.gotoLong:
+                return .jump(ControlFlow.target(of: insn, at: pc) ?? pc)
+            case Opcode.exit: return try stepExit()
+            case Opcode.call: return try stepCall(insn)
+            case Opcode.mayGoto: return stepMayGoto(insn)
+            default: return try stepBranch(insn)
+            }
+        }
+    }
+
+    // MARK: Registers
+
+    func readable(_ register: UInt8) throws(Rejection) -> Register {
+        let value = state[Int(register)]
+        guard value.kind != .uninitialised else {
+            throw Rejection(
+                .registerType, "R\(register) !read_ok",
+                reason:
+                    "R\(register) holds nothing on this path: it was never written, or a call has destroyed it.",
+                suggestion: "Initialise the variable on every path before this use.")
+        }
+        return value
+    }
+
+    mutating func newID() -> UInt32 {
+        lastID += 1
+        return lastID
+    }
+
+    // MARK: Paths
+
+    mutating func putAside(_ other: State, at target: Int) {
+        pending.append(Pending(state: other, pc: target, parent: parent, distance: distance))
+        if parent >= 0 { checkpoints[Int(parent)].branches += 1 }
+    }
+
+    private mutating func resumePending() -> Bool {
+        guard let next = pending.popLast() else { return false }
+        state = next.state
+        pc = next.pc
+        parent = next.parent
+        distance = next.distance
+        jumpsSinceCheckpoint = 1
+        insnsSinceCheckpoint = 0
+        return true
+    }
+
+    /// - Parameter suffix: instructions from here to the end, as known from the checkpoint this path ended at.
+    mutating func finishPath(suffix: UInt64) {
+        var length = distance + suffix
+        var node = parent
+        while node >= 0 {
+            let index = Int(node)
+            checkpoints[index].suffix = max(checkpoints[index].suffix, length)
+            checkpoints[index].branches -= 1
+            if checkpoints[index].branches > 0 { return }
+            length = checkpoints[index].distance + checkpoints[index].suffix
+            node = checkpoints[index].parent
+        }
+        longestPath = max(longestPath, length)
+    }
+
+    mutating func note(_ kind: Event.Kind) {
+        events.append(Event(insn: Int32(pc), previous: state.lastEvent, kind: kind))
+        state.lastEvent = Int32(events.count - 1)
+    }
+
+    /// Instructions a run can execute at most, turns of fuelled loops included. Saturates.
+    var bound: UInt64 {
+        var longestTurn: UInt64 = 0
+        for checkpoint in checkpoints where checkpoint.isHead {
+            longestTurn = max(longestTurn, checkpoint.suffix)
+        }
+        let (turns, overflows) = longestTurn.multipliedReportingOverflow(by: context.fuel)
+        let (total, overflowsToo) = turns.addingReportingOverflow(longestPath)
+        return overflows || overflowsToo ? .max : total
+    }
+}

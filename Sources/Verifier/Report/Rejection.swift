@@ -1,0 +1,28 @@
+/// Why verification stops: what the checks throw. The explorer adds where and how the program got there.
+struct Rejection: Error {
+    var category: VerificationReport.Category
+    /// Unsafe or against the rules; or only not built here.
+    var isUnsupported = false
+    /// One line in the kernel's style: what the instruction does wrong.
+    var problem: String
+    /// The rule behind it, for somebody who writes C.
+    var reason: String
+    var suggestion: String?
+
+    init(
+        _ category: VerificationReport.Category, _ problem: String, reason: String, suggestion: String? = nil
+    ) {
+        self.category = category
+        self.problem = problem
+        self.reason = reason
+        self.suggestion = suggestion
+    }
+
+    static func unsupported(_ what: String, reason: String? = nil) -> Rejection {
+        var rejection = Rejection(
+            .policy, "\(what) is not implemented here",
+            reason: reason ?? "The program may be fine, but opsd does not know \(what) yet.")
+        rejection.isUnsupported = true
+        return rejection
+    }
+}

@@ -1,0 +1,120 @@
+import BPF
+
+/// The abstract value of one register, or of one spilled to the stack. Plain data, so that states copy fast.
+struct Register: Equatable, Sendable {
+    enum Kind: UInt8, Sendable {
+        /// Not written yet, or dead: may not be read.
+        case uninitialised
+        case scalar
+        /// Context: array of 8-byte argument slots.
+        case context
+        /// Handle of map `payload`, as helpers take it.
+        case mapHandle
+        /// Into a value of map `payload`.
+        case mapValue
+        /// Into a key of map `payload`, read-only (argument of a for_each callback).
+        case mapKey
+        /// Into the stack of frame `payload` (index in `State.frames`); offset 0 is that frame's R10.
+        case stack
+        /// Region of `payload` bytes.
+        case memory
+        /// BTF object: type `payload` of the target BTF.
+        case object
+        /// Address of subprog `payload`, as a callback.
+        case function
+        /// Only in stack slots: state of an open-coded iterator; `payload` is the type of its struct.
+        case iterator
+    }
+
+    struct Flags: OptionSet, Sendable {
+        var rawValue: UInt8
+        /// May be NULL: no access, no arithmetic before a null check.
+        static let maybeNull = Flags(rawValue: 1 << 0)
+        static let readOnly = Flags(rawValue: 1 << 1)
+        /// Of an object: handed out by the host, so it is valid, not NULL, of exactly this type, and may be passed on.
+        /// Otherwise the pointer was read from memory, and loads through it are checked at run time.
+        static let trusted = Flags(rawValue: 1 << 2)
+        /// The offset was computed with a constant that CO-RE has adjusted.
+        static let relocated = Flags(rawValue: 1 << 3)
+        /// Of an iterator: `next` has returned NULL.
+        static let drained = Flags(rawValue: 1 << 4)
+    }
+
+    /// Of a scalar its value, of a pointer the variable part of its offset in bytes.
+    var scalar: Scalar
+    /// Which scalars of the path's last checkpoint this one's bounds depend on. See `Checkpoint`.
+    var dependencies: UInt64
+    var payload: Int32
+    /// Fixed part of a pointer's offset in bytes.
+    var offset: Int32
+    /// Registers with the same non-zero id hold the same number (scalars), or come from the same maybe-NULL result
+    /// or map lookup (pointers).
+    var id: UInt32
+    /// The acquired reference that this pointer stands for; 0: none.
+    var reference: UInt32
+    var kind: Kind
+    var flags: Flags
+
+    init(
+        kind: Kind, payload: Int = 0, offset: Int = 0, flags: Flags = [], scalar: Scalar = .zero,
+        id: UInt32 = 0
+    ) {
+        self.scalar = scalar
+        self.dependencies = 0
+        self.payload = Int32(truncatingIfNeeded: payload)
+        self.offset = Int32(truncatingIfNeeded: offset)
+        self.id = id
+        self.reference = 0
+        self.kind = kind
+        self.flags = flags
+    }
+
+    init(_ scalar: Scalar, dependencies: UInt64 = 0) {
+        self.init(kind: .scalar, scalar: scalar)
+        self.dependencies = dependencies
+    }
+
+    static let uninitialised = Register(kind: .uninitialised)
+    static let unknown = Register(Scalar.unknown)
+
+    init(constant: UInt64) { self.init(Scalar(constant: constant)) }
+
+    var isScalar: Bool { kind == .scalar }
+    var isPointer: Bool { kind != .scalar && kind != .uninitialised }
+    var isNullConstant: Bool { kind == .scalar && scalar.isZero }
+    var maybeNull: Bool { flags.contains(.maybeNull) }
+
+    /// Whether the pointer is known not to be NULL. A walked object pointer may always be.
+    var isNonNullPointer: Bool {
+        switch kind {
+        case .uninitialised, .scalar: false
+        case .object: flags.contains(.trusted) && !maybeNull
+        default: !maybeNull
+        }
+    }
+
+    /// `offset` if the variable part is a constant (then it is folded in), else nil.
+    var constantOffset: Int? {
+        guard let variable = scalar.constant else { return nil }
+        return Int(offset) &+ Int(truncatingIfNeeded: variable)
+    }
+}
+
+extension Register.Kind {
+    /// For messages; the kernel's words where it has them.
+    var name: String {
+        switch self {
+        case .uninitialised: "uninitialised"
+        case .scalar: "scalar"
+        case .context: "ctx"
+        case .mapHandle: "map_ptr"
+        case .mapValue: "map_value"
+        case .mapKey: "map_key"
+        case .stack: "fp"
+        case .memory: "mem"
+        case .object: "ptr"
+        case .function: "func"
+        case .iterator: "iter"
+        }
+    }
+}

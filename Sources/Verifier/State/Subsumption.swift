@@ -1,0 +1,149 @@
+/// How a stored state is compared with a new one.
+enum ComparisonMode {
+    /// Scalars that no check below the stored state depended on match anything.
+    case precisionAware
+    /// Every scalar of the new state lies within the stored one.
+    case ranges
+    /// The states are the same, up to the names of ids.
+    case identical
+}
+
+/// Decides whether whatever follows from `old` covers whatever follows from `new`.
+///
+/// Sound because each rule below asks of `new` at least what the checks on the way from `old` could have relied on.
+/// Ids are names: what counts is that registers linked in `old` are linked in `new`, so a one-to-one map is built up.
+struct Subsumption {
+    private let mode: ComparisonMode
+    /// Bit i: scalar number i of the stored state is precise. See `Checkpoint`.
+    private let precise: UInt64
+    private var ids: [(old: UInt32, new: UInt32)] = []
+    private var unnamed: UInt32 = .max
+
+    static func holds(_ old: State, _ new: State, precise: UInt64, mode: ComparisonMode) -> Bool {
+        var check = Subsumption(mode: mode, precise: precise)
+        return check.states(old, new)
+    }
+
+    private init(mode: ComparisonMode, precise: UInt64) {
+        self.mode = mode
+        self.precise = precise
+    }
+
+    private mutating func states(_ old: State, _ new: State) -> Bool {
+        guard old.frames.count == new.frames.count, old.references.count == new.references.count else {
+            return false
+        }
+        for index in old.frames.indices {
+            let a = old.frames[index]
+            let b = new.frames[index]
+            guard a.callSite == b.callSite, a.subprog == b.subprog, a.isCallback == b.isCallback else {
+                return false
+            }
+        }
+        // Innermost first: that is where states differ most.
+        for index in old.frames.indices.reversed() {
+            for register in 0..<10 {
+                guard registers(old.frames[index].registers[register], new.frames[index].registers[register])
+                else {
+                    return false
+                }
+            }
+            guard slots(old.frames[index].slots, new.frames[index].slots) else { return false }
+        }
+        for (a, b) in zip(old.references, new.references) {
+            guard match(a.id, b.id) else { return false }
+        }
+        switch (old.lock, new.lock) {
+        case (nil, nil): return true
+        case (let a?, let b?): return a.map == b.map && match(a.id, b.id)
+        default: return false
+        }
+    }
+
+    /// Maps an id of `old` to one of `new`, consistently and one to one.
+    private mutating func match(_ a: UInt32, _ b: UInt32) -> Bool {
+        if a == 0 || b == 0 { return a == b }
+        for pair in ids {
+            if pair.old == a { return pair.new == b }
+            if pair.new == b { return false }
+        }
+        ids.append((a, b))
+        return true
+    }
+
+    private func isPrecise(_ register: Register) -> Bool {
+        mode != .precisionAware || register.dependencies & (precise | Checkpoint.overflow) != 0
+    }
+
+    private mutating func registers(_ old: Register, _ new: Register) -> Bool {
+        switch old.kind {
+        case .uninitialised:
+            return mode != .identical || new.kind == .uninitialised
+        case .scalar:
+            guard new.kind == .scalar else { return false }
+            return isPrecise(old) ? scalars(old, new) : true
+        case .iterator:
+            return old.kind == new.kind && old.payload == new.payload && old.flags == new.flags
+                && match(old.id, new.id) && match(old.reference, new.reference)
+        default:
+            guard old.kind == new.kind, old.payload == new.payload, old.offset == new.offset,
+                old.flags == new.flags, match(old.id, new.id), match(old.reference, new.reference)
+            else { return false }
+            return mode == .identical ? old.scalar == new.scalar : old.scalar.contains(new.scalar)
+        }
+    }
+
+    private mutating func scalars(_ old: Register, _ new: Register) -> Bool {
+        if mode == .identical {
+            return old.scalar == new.scalar && match(old.id, new.id)
+        }
+        guard old.scalar.contains(new.scalar) else { return false }
+        if old.id == 0 { return true }
+        // Linked in the old state: an unlinked one of the new gets a name of its own, which matches once.
+        var id = new.id
+        if id == 0 {
+            id = unnamed
+            unnamed -= 1
+        }
+        return match(old.id, id)
+    }
+
+    // MARK: Stack
+
+    private mutating func slots(_ old: [StackSlot], _ new: [StackSlot]) -> Bool {
+        if mode == .identical && old.count != new.count { return false }
+        for index in old.indices {
+            if old[index].isUninitialised {
+                if mode == .identical && !(index < new.count && new[index].isUninitialised) { return false }
+                continue
+            }
+            guard index < new.count, slot(old[index], new[index]) else { return false }
+        }
+        return true
+    }
+
+    private mutating func slot(_ old: StackSlot, _ new: StackSlot) -> Bool {
+        if old.hasSameKinds(new) {
+            return old.hasSpill || old.isOpaque ? registers(old.spill, new.spill) : true
+        }
+        if mode == .identical { return false }
+        if old.isOpaque || new.isOpaque { return false }
+        if new.hasSpill && new.spill.kind != .scalar { return false }
+        if old.hasSpill {
+            // The old bytes had a known number. Anything written will do if nothing depended on it.
+            guard old.spill.kind == .scalar,
+                !isPrecise(old.spill) || old.spill.scalar.isUnknown && old.spill.id == 0
+            else { return false }
+        }
+        for byte in 0..<8 {
+            switch (old[byte], new[byte]) {
+            case (.uninitialised, _): continue
+            case (_, .uninitialised), (_, .opaque): return false
+            case (.zero, .zero): continue
+            case (.zero, _): return false
+            default: continue
+            }
+        }
+        return true
+    }
+}
