@@ -1,8 +1,13 @@
 extension HelperTable {
-    /// Helpers that need nothing but the instance: maps, clocks, random numbers, printing, locks, loops.
+    /// Helpers and kfuncs that need nothing but the instance: maps, clocks, random numbers, printing, locks, loops.
     package static let base: HelperTable = {
         var table = HelperTable()
         table.registerClocks()
+        table.registerMaps()
+        table.registerStorage()
+        table.registerLoops()
+        table.registerMemory()
+        table.registerPrinting()
         return table
     }()
 }

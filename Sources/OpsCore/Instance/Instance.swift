@@ -37,7 +37,7 @@ package import Verifier
     package var effects = EffectQueue()
     /// The arena that BTF objects handed to this instance's programs lie in; kept alive for `block.arena_base`.
     package private(set) var arena: Arena?
-    private let memory: MappedRegion
+    private let memory: BlockMemory
     /// The maps whose deleted elements wait for quiescence.
     private let deferringMaps: [RuntimeMap]
     private let socketStorage: [SocketStorageMap]
@@ -62,14 +62,9 @@ package import Verifier
                 "memory", errno: ENOMEM,
                 "instance: its block takes \(made.byteCount) bytes, the limit is \(limit)")
         }
-        memory = try MappedRegion(byteCount: made.byteCount, purpose: "instance block")
-        // SAFETY: the block starts the region, whose size includes ops_block; zeroed memory is a valid one.
-        let block = unsafe memory.base.bindMemory(to: ops_block.self, capacity: 1)
-        unsafe block.initialize(to: ops_block())
-        unsafe self.block = block
-
-        let factory = unsafe MapFactory(
-            memory: memory.base, block: block, layout: made, btf: btf, configuration: configuration)
+        memory = try BlockMemory(byteCount: made.byteCount)
+        unsafe block = memory.block
+        let factory = MapFactory(memory: memory, layout: made, btf: btf, configuration: configuration)
         maps = try factory.makeAll(descriptions)
         try factory.fill(descriptions, with: contents)
 
@@ -115,7 +110,25 @@ package import Verifier
 
     /// A socket is about to be freed: its storage goes with it, at quiescence.
     package func socketFreed(_ socket: UnsafeRawPointer) {
-        for map in socketStorage { _ = map.deleteStorage(of: UInt64(UInt(bitPattern: socket))) }
+        for map in socketStorage { _ = map.deleteStorageElement(of: UInt64(UInt(bitPattern: socket))) }
+    }
+
+    /// Bytes from `address` on that programs of this instance may see: of the arena, of global data or of one map
+    /// element; 0 for everything else of the process.
+    package func readableByteCount(from address: UInt) -> Int {
+        if let arena, arena.contains(address) { return arena.byteCount - Int(address - arena.base) }
+        for map in maps {
+            let count = map.readableByteCount(from: address)
+            if count > 0 { return count }
+        }
+        return 0
+    }
+
+    /// An address in a form that is the same in every run: relative to the arena or to the block. What is neither is
+    /// no address of the world, but a number that the program has chosen: it stays as it is.
+    func stableAddress(_ address: UInt64) -> UInt64 {
+        if let arena, arena.contains(UInt(address)) { return address - UInt64(arena.base) }
+        return memory.contains(UInt(address)) ? address - UInt64(memory.address) : address
     }
 
     /// Bytes charged to the owner of this instance.

@@ -6,26 +6,13 @@ import Verifier
 
 /// Makes the maps of an instance and writes their handles and first values into its block.
 ///
-/// Invariant: `memory` has `layout.byteCount` bytes, and `layout` was made for the descriptions given; both are kept
-/// by `Instance.init`, the only user.
-@safe struct MapFactory {
-    let memory: UnsafeMutableRawPointer
-    let block: UnsafeMutablePointer<ops_block>
+/// Invariant: `layout` was made for the descriptions given, and `memory` for `layout`; kept by `Instance.init`, the
+/// only user.
+struct MapFactory {
+    let memory: BlockMemory
     let layout: InstanceLayout
     let btf: BTF?
     let configuration: Instance.Configuration
-
-    @unsafe init(
-        memory: UnsafeMutableRawPointer, block: UnsafeMutablePointer<ops_block>, layout: InstanceLayout,
-        btf: BTF?,
-        configuration: Instance.Configuration
-    ) {
-        unsafe self.memory = memory
-        unsafe self.block = block
-        self.layout = layout
-        self.btf = btf
-        self.configuration = configuration
-    }
 
     /// - Throws: ENOMEM once the maps together exceed the configured limit.
     func makeAll(_ descriptions: [MapDescription]) throws(OpsError) -> [RuntimeMap] {
@@ -38,7 +25,7 @@ import Verifier
             maps.append(map)
             // SAFETY: the slot's handle lies in the block. The instance keeps the map alive.
             let handle = UInt64(UInt(bitPattern: unsafe Unmanaged.passUnretained(map).toOpaque()))
-            unsafe memory.storeBytes(
+            unsafe memory.start.storeBytes(
                 of: handle, toByteOffset: layout.slots[index].handleOffset, as: UInt64.self)
         }
         return maps
@@ -47,28 +34,27 @@ import Verifier
     private func make(_ description: MapDescription, index: Int, limit: Int) throws(OpsError) -> RuntimeMap {
         let special = SpecialFields(of: description, in: btf)
         let seed = configuration.seed
-        // SAFETY: `deferred` lies in the block, which lives as long as the maps.
-        let deferred = unsafe UnsafeMutableRawPointer(block)
-            .advanced(by: MemoryLayout<ops_block>.offset(of: \.deferred) ?? 0)
-            .assumingMemoryBound(to: UInt64.self)
         switch description.type {
         case .array:
             guard let offset = layout.slots[index].dataOffset else { throw description.exceeds(limit) }
-            return unsafe ArrayMap(description, index: index, special: special, data: memory + offset)
+            return unsafe ArrayMap(
+                description, index: index, special: special, memory: memory, dataOffset: offset)
         case .percpuArray:
             return try PercpuArrayMap(
-                description, index: index, special: special, cpus: configuration.cpus, limit: limit)
+                description, index: index, special: special, cpus: configuration.cpus, limit: limit,
+                memory: memory)
         case .hash:
             return try unsafe HashMap(
                 description, index: index, special: special, limit: limit, seed: seed,
-                deferredCounter: deferred)
+                memory: memory)
         case .skStorage:
             return try unsafe SocketStorageMap(
                 description, index: index, special: special, limit: limit, seed: seed,
-                deferredCounter: deferred)
+                memory: memory)
         default:
             // `InstanceLayout.make` has refused it already.
-            return RuntimeMap(description, index: index, special: special, cpus: configuration.cpus)
+            return RuntimeMap(
+                description, index: index, special: special, cpus: configuration.cpus, memory: memory)
         }
     }
 
@@ -84,7 +70,7 @@ import Verifier
             }
             // SAFETY: `room` bytes from `offset` belong to this map.
             unsafe bytes.withUnsafeBytes { source in
-                unsafe UnsafeMutableRawBufferPointer(start: memory + offset, count: room).copyMemory(
+                unsafe UnsafeMutableRawBufferPointer(start: memory.start + offset, count: room).copyMemory(
                     from: source)
             }
         }

@@ -5,18 +5,20 @@ import Verifier
 ///
 /// Updates change the value in place. Kernel counterpart: `array_map_ops`.
 @safe final class ArrayMap: RuntimeMap {
-    /// First value. Invariant: `maxEntries * stride` bytes from here belong to the instance block, which outlives this.
+    /// First value. Invariant: `maxEntries * stride` bytes from here belong to the block, which `memory` keeps.
     private let data: UnsafeMutableRawPointer
     private let stride: Int
     private let entryCount: UInt32
 
     @unsafe init(
-        _ description: MapDescription, index: Int, special: SpecialFields, data: UnsafeMutableRawPointer
+        _ description: MapDescription, index: Int, special: SpecialFields, memory: BlockMemory,
+        dataOffset: Int
     ) {
-        unsafe self.data = data
+        // SAFETY: `InstanceLayout.make` has placed the array in the block.
+        unsafe data = memory.start + dataOffset
         stride = description.valueStride
         entryCount = UInt32(clamping: description.maxEntries)
-        super.init(description, index: index, special: special, cpus: 1)
+        super.init(description, index: index, special: special, memory: memory)
     }
 
     override var memoryCharge: Int { stride * Int(entryCount) }
@@ -56,6 +58,12 @@ import Verifier
             guard goesOn else { return Int(position) + 1 }
         }
         return Int(entryCount)
+    }
+
+    /// The whole array from there on: global data is one value, and programs may index an array across its elements.
+    override func readableByteCount(from address: UInt) -> Int {
+        let offset = unsafe address &- UInt(bitPattern: data)
+        return offset < UInt(memoryCharge) ? memoryCharge - Int(offset) : 0
     }
 
     override func keyAfter(_ key: [UInt8]?) throws(OpsError) -> [UInt8]? {

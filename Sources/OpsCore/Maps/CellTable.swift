@@ -105,7 +105,7 @@ import Glibc
             valueOffset = CellTable.cellHeadByteCount + (keySize + 7) & ~7
             cellStride = valueOffset + (valueSize + 7) & ~7
             // Room for one op to delete or replace without reuse: generous for small maps, little for large ones.
-            cellCount = capacity + min(max(capacity, 16), 1024)
+            cellCount = capacity + min(max(capacity / 4, 16), 1024)
             var buckets = 8
             while buckets < capacity, buckets < 1 << 24 { buckets *= 2 }
             bucketCount = buckets
@@ -273,6 +273,14 @@ import Glibc
             unsafe head(cell).pointee.next = header.pointee.freeHead
             unsafe header.pointee.freeHead = cell + 1
         }
+    }
+
+    /// Bytes of key and value from `address` on; 0 in a cell's head and outside of the cells in use.
+    func readableByteCount(from address: UInt) -> Int {
+        let offset = unsafe address &- UInt(bitPattern: cells)
+        guard offset < UInt(usedByteCount) else { return 0 }
+        let inCell = Int(offset) % cellStride
+        return inCell < Self.cellHeadByteCount ? 0 : cellStride - inCell
     }
 
     // MARK: Walking

@@ -12,12 +12,13 @@ import Verifier
     /// - Throws: ENOMEM beyond `limit` bytes.
     @unsafe init(
         _ description: MapDescription, index: Int, special: SpecialFields, limit: Int, seed: UInt64,
-        deferredCounter: UnsafeMutablePointer<UInt64>
+        memory: BlockMemory
     ) throws(OpsError) {
         table = try unsafe CellTable(
             name: description.name, keySize: description.keySize, valueSize: description.valueSize,
-            capacity: description.maxEntries, limit: limit, seed: seed, deferredCounter: deferredCounter)
-        super.init(description, index: index, special: special, cpus: 1)
+            capacity: description.maxEntries, limit: limit, seed: seed,
+            deferredCounter: memory.deferredCounter)
+        super.init(description, index: index, special: special, memory: memory)
     }
 
     override var memoryCharge: Int { table.byteCount }
@@ -66,6 +67,7 @@ import Verifier
         return turns
     }
 
+    override func readableByteCount(from address: UInt) -> Int { table.readableByteCount(from: address) }
     override func quiesce() { table.quiesce() }
 
     override func keyAfter(_ key: [UInt8]?) throws(OpsError) -> [UInt8]? {

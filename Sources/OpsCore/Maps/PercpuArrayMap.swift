@@ -13,7 +13,8 @@ import Verifier
 
     /// - Throws: ENOMEM if the values of all CPUs together exceed `limit` bytes, or the system has no memory.
     init(
-        _ description: MapDescription, index: Int, special: SpecialFields, cpus: Int, limit: Int
+        _ description: MapDescription, index: Int, special: SpecialFields, cpus: Int, limit: Int,
+        memory: BlockMemory
     ) throws(OpsError) {
         stride = description.valueStride
         entryCount = UInt32(clamping: description.maxEntries)
@@ -23,7 +24,7 @@ import Verifier
             throw description.exceeds(limit, cpus: cpus)
         }
         region = try MappedRegion(byteCount: total, purpose: "map '\(description.name)'")
-        super.init(description, index: index, special: special, cpus: cpus)
+        super.init(description, index: index, special: special, cpus: cpus, memory: memory)
     }
 
     override var memoryCharge: Int { region.byteCount }
@@ -68,6 +69,12 @@ import Verifier
             guard goesOn else { return Int(position) + 1 }
         }
         return Int(entryCount)
+    }
+
+    override func readableByteCount(from address: UInt) -> Int {
+        let offset = address &- region.address
+        guard offset < UInt(region.byteCount) else { return 0 }
+        return stride - Int(offset) % stride
     }
 
     override func copyOut(_ key: [UInt8]) throws(OpsError) -> [UInt8] {

@@ -17,14 +17,23 @@ package import Verifier
     package let index: Int
     package let special: SpecialFields
     package let cpus: Int
+    /// The helpers that change maps refuse it, as the verifier does.
+    let isReadOnlyForPrograms: Bool
+    /// Kept alive: values of arrays and the count of deferred cells lie in it.
+    private let memory: BlockMemory
     /// Once true, user space may not write any more. Kernel: `BPF_MAP_FREEZE`.
     package private(set) var isFrozen: Bool
 
-    init(_ description: MapDescription, index: Int, special: SpecialFields, cpus: Int) {
+    init(
+        _ description: MapDescription, index: Int, special: SpecialFields, cpus: Int = 1, memory: BlockMemory
+    ) {
         self.description = description
         self.index = index
         self.special = special
         self.cpus = cpus
+        self.memory = memory
+        isReadOnlyForPrograms =
+            description.isReadOnly || MapFlags(rawValue: description.flags).contains(.readOnlyProgram)
         isFrozen = description.constants != nil
     }
 
@@ -57,6 +66,24 @@ package import Verifier
     @unsafe func forEachElement(
         cpu: UInt32, _ body: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Bool
     ) -> Int? { nil }
+
+    /// The address of the value of `socket`; nil: it has none, or this is no socket storage.
+    @unsafe func storageElement(of socket: UInt64) -> UnsafeMutableRawPointer? { nil }
+
+    /// The value of `socket`, made of zeros and then of `initial` if there is none yet.
+    ///
+    /// - Parameter initial: nil, or good for valueSize bytes.
+    /// - Returns: nil if there is no room for another one.
+    @unsafe func makeStorageElement(of socket: UInt64, initial: UnsafeRawPointer?) -> UnsafeMutableRawPointer?
+    {
+        nil
+    }
+
+    /// - Returns: 0 or an errno, positive.
+    func deleteStorageElement(of socket: UInt64) -> CInt { EINVAL }
+
+    /// Bytes of element data from `address` on that belong together; 0 if it lies in no element.
+    func readableByteCount(from address: UInt) -> Int { 0 }
 
     /// No program runs: what was deleted may be used again.
     func quiesce() {}

@@ -14,7 +14,7 @@ import Verifier
     /// - Throws: ENOMEM.
     @unsafe init(
         _ description: MapDescription, index: Int, special: SpecialFields, limit: Int, seed: UInt64,
-        deferredCounter: UnsafeMutablePointer<UInt64>
+        memory: BlockMemory
     ) throws(OpsError) {
         // Cells cost nothing before they are used, so this reserves what the limit allows: half of it, since the
         // table has some more cells than sockets, and its buckets.
@@ -23,15 +23,14 @@ import Verifier
         table = try unsafe CellTable(
             name: description.name, keySize: 8, valueSize: description.valueSize, capacity: sockets,
             limit: limit,
-            seed: seed, deferredCounter: deferredCounter)
-        super.init(description, index: index, special: special, cpus: 1)
+            seed: seed, deferredCounter: memory.deferredCounter)
+        super.init(description, index: index, special: special, memory: memory)
     }
 
     override var memoryCharge: Int { table.usedByteCount }
     override var count: Int { table.count }
 
-    /// The address of the value of `socket`; nil if it has none.
-    @unsafe func storage(of socket: UInt64) -> UnsafeMutableRawPointer? {
+    @unsafe override func storageElement(of socket: UInt64) -> UnsafeMutableRawPointer? {
         // SAFETY: the key is 8 bytes, as the table was made for.
         unsafe withUnsafeBytes(of: socket) { bytes in
             guard let base = bytes.baseAddress else { return nil }
@@ -39,12 +38,10 @@ import Verifier
         }
     }
 
-    /// The value of `socket`, made of zeros and then of `initial` if there is none yet.
-    ///
-    /// - Parameter initial: nil, or good for valueSize bytes.
-    /// - Returns: nil if there is no room for another one.
-    @unsafe func makeStorage(of socket: UInt64, initial: UnsafeRawPointer?) -> UnsafeMutableRawPointer? {
-        if let old = unsafe storage(of: socket) { return unsafe old }
+    @unsafe override func makeStorageElement(
+        of socket: UInt64, initial: UnsafeRawPointer?
+    ) -> UnsafeMutableRawPointer? {
+        if let old = unsafe storageElement(of: socket) { return unsafe old }
         return unsafe withUnsafeBytes(of: socket) { bytes in
             // SAFETY: the key is 8 bytes; a new value has valueSize bytes.
             guard let base = bytes.baseAddress, let new = unsafe table.insert(base) else { return nil }
@@ -55,8 +52,7 @@ import Verifier
         }
     }
 
-    /// - Returns: 0 or ENOENT.
-    func deleteStorage(of socket: UInt64) -> CInt {
+    override func deleteStorageElement(of socket: UInt64) -> CInt {
         // SAFETY: the key is 8 bytes.
         unsafe withUnsafeBytes(of: socket) { bytes in
             guard let base = bytes.baseAddress else { return ENOENT }
@@ -64,6 +60,7 @@ import Verifier
         }
     }
 
+    override func readableByteCount(from address: UInt) -> Int { table.readableByteCount(from: address) }
     override func quiesce() { table.quiesce() }
 
     /// Addresses of the sockets that have a value, in the order in which they got it.
@@ -81,7 +78,7 @@ import Verifier
     /// A copy of the value of `socket`, the machinery's fields zeroed; nil: it has none.
     func value(of socket: UInt64) -> [UInt8]? {
         // SAFETY: a value has valueSize bytes.
-        guard let found = unsafe storage(of: socket) else { return nil }
+        guard let found = unsafe storageElement(of: socket) else { return nil }
         var value = unsafe [UInt8](UnsafeRawBufferPointer(start: found, count: description.valueSize))
         special.zero(in: &value)
         return value
