@@ -46,6 +46,12 @@ struct ObjectParser {
         } catch {
             throw ObjectError(error)
         }
+        guard elf.symbolTable != nil else {
+            throw ObjectError(
+                .malformed, errno: ObjectErrno.enoent, "couldn't find symbol table, stripped object file?",
+                reason: "programs and maps are found through symbols",
+                suggestion: "strip with llvm-strip -g, which keeps them")
+        }
         btf = try Self.parseTypes(elf)
         var sections: [String: BTFDataSection] = [:]
         for type in btf?.types ?? [] {
@@ -110,12 +116,6 @@ struct ObjectParser {
     }
 
     func refuseLegacySections() throws(ObjectError) {
-        guard elf.symbolTable != nil else {
-            throw ObjectError(
-                .malformed, errno: ObjectErrno.enoent, "couldn't find symbol table, stripped object file?",
-                reason: "programs and maps are found through symbols",
-                suggestion: "strip with llvm-strip -g, which keeps them")
-        }
         if elf.section(named: "maps") != nil {
             throw ObjectError(
                 .unsupported, errno: ObjectErrno.enotsup, "legacy map definitions in section 'maps'",

@@ -12,7 +12,7 @@ enum CompiledObject {
     }
 
     /// - Parameters:
-    ///   - source: a path below the repository.
+    ///   - source: a path below the repository, or an absolute one.
     ///   - includes: directories searched before `Examples/include`.
     static func bytes(
         of source: String, cpu: String = "v3", debugInfo: Bool = true, includes: [String] = [],
@@ -24,10 +24,31 @@ enum CompiledObject {
         let own = repository.appending(path: "Examples/include").path
         try run(
             "clang",
-            ["-target", "bpf", "-mcpu=\(cpu)", "-O2", "-Wall", "-Werror", "-Wno-unused-command-line-argument"] + (debugInfo ? ["-g"] : [])
+            [
+                "-target", "bpf", "-mcpu=\(cpu)", "-O2", "-Wall", "-Werror",
+                "-Wno-unused-command-line-argument",
+            ] + (debugInfo ? ["-g"] : [])
                 + (includes + [own]).flatMap { ["-I", $0] } + defines.map { "-D\($0)" }
-                + ["-c", repository.appending(path: source).path, "-o", output.path])
+                + [
+                    "-c", source.hasPrefix("/") ? source : repository.appending(path: source).path, "-o",
+                    output.path,
+                ])
         return [UInt8](try Data(contentsOf: output))
+    }
+
+    /// Compiles C text that may use `bpf_helpers.h`; `__u32` and its like are defined.
+    static func bytes(compiling text: String, debugInfo: Bool = true) throws -> [UInt8] {
+        let source = FileManager.default.temporaryDirectory.appending(
+            path: "opsd-test-\(UUID().uuidString).bpf.c")
+        defer { try? FileManager.default.removeItem(at: source) }
+        let types = """
+            typedef unsigned char __u8; typedef unsigned short __u16; typedef unsigned int __u32;
+            typedef int __s32; typedef unsigned long long __u64; typedef _Bool bool;
+            #include "bpf_helpers.h"
+
+            """
+        try Data((types + text).utf8).write(to: source)
+        return try bytes(of: source.path, debugInfo: debugInfo)
     }
 
     /// Standard output of a tool found on PATH.

@@ -1,0 +1,1 @@
+../../../Fuzz/Bodies/ObjectFuzz.swift

@@ -1,0 +1,1 @@
+../../BPFTests/Object/CompiledObject.swift
