@@ -1,8 +1,205 @@
+import BPF
+import Synchronization
+import Verifier
+
 extension OpsRuntime {
-    /// Judges every program of an object on its own. Nothing is loaded.
+    /// Judges every program of every executable section except `.text`, each on its own. Nothing is loaded.
+    ///
+    /// - Throws: what is wrong with the object as a whole; ENOENT for a program that it does not have.
     public func check(
         _ bytes: [UInt8], name: String, options: CheckOptions = CheckOptions()
     ) throws(OpsError) -> [CheckedProgram] {
-        throw .notBuiltYet("check")
+        let spec = try Preparation.parse(bytes, name: name)
+        let target = try core.checkTarget(for: spec, options)
+        let linked = try OpsCore.link(
+            spec,
+            options: target.linkOptions(
+                kconfig: options.kconfig, globals: [:], selection: .everything, keepsGoing: true))
+        let wanted = spec.programs.filter {
+            options.program == nil || spec.functions[$0].name == options.program
+        }
+        guard !wanted.isEmpty || options.program == nil else {
+            throw OpsError(
+                "not-found", errno: OpsError.enoent, "no program '\(options.program ?? "")' in '\(name)'",
+                at: OpsError.Location(object: name),
+                reason: "it has \(spec.programs.map { spec.functions[$0].name }.joined(separator: ", "))")
+        }
+        let check = ProgramCheck(target: target, linked: linked, options: options)
+        return wanted.map { check.run(spec.functions[$0], index: $0) }
+    }
+}
+
+extension RuntimeCore {
+    /// As `target(for:)`, but types may come from any BTF, and no subsystem is needed.
+    fileprivate func checkTarget(for spec: ObjectSpec, _ options: CheckOptions) throws(OpsError) -> LinkTarget
+    {
+        let hasSubsystem = types.withLock { !$0.subsystems.isEmpty }
+        guard hasSubsystem else {
+            throw OpsError("unsupported", errno: OpsError.enotsupp, "no subsystem is registered")
+        }
+        let own = try target(for: spec, profile: options.profile, wanted: spec.structOps.map(\.name))
+        guard let bytes = options.btf else { return own }
+        let given: BTF
+        do { given = try BTF(parsing: bytes) } catch {
+            throw OpsError("btf", errno: OpsError.einval, "the given BTF does not parse: \(error)")
+        }
+        return LinkTarget(owner: own.owner, profile: own.owner.profile(own.profile.btf.profile, over: given))
+    }
+}
+
+extension RegisteredSubsystem {
+    /// Its types and kfuncs as another kernel's BTF has them; what that one does not have is left out.
+    fileprivate func profile(_ profile: KernelProfile, over given: BTF) -> ProfileTypes {
+        // Never given out by `IDSource`.
+        let id = UInt32.max
+        var kfuncs: [String: KfuncPrototype] = [:]
+        for kfunc in description.kfuncs {
+            guard let (function, _) = given.function(named: kfunc.name) else { continue }
+            kfuncs[kfunc.name] = KfuncPrototype(
+                name: kfunc.name, function: BTFRef(btf: id, id: function),
+                flags: KfuncPrototype.Flags(rawValue: kfunc.flags.rawValue))
+        }
+        var plain = profile
+        plain.hiddenMembers = []
+        plain.prototypes = []
+        let btf = RegisteredBTF(
+            id: id, owner: "the given BTF", profile: plain, types: given, superset: given, kfuncs: kfuncs)
+        let types = description.types.compactMap { descriptor in
+            try? TypeRegistration(descriptor: descriptor, btf: btf).run(known: [], prepare: { _ in })
+        }
+        return ProfileTypes(btf: btf, types: types)
+    }
+}
+
+/// One program's verdict.
+private struct ProgramCheck {
+    let target: LinkTarget
+    let linked: LinkedObject
+    let options: CheckOptions
+
+    func run(_ function: FunctionSpec, index: Int) -> CheckedProgram {
+        var result = CheckedProgram(
+            program: function.name, section: function.section, context: nil, verdict: .reject, reason: nil,
+            insnCount: function.insns.count, processed: 0, bound: nil, verifyMicroseconds: 0, log: "")
+        guard let program = linked.programs.first(where: { $0.function == index }) else {
+            let failure =
+                linked.failures.first { $0.location.program == function.name } ?? linked.failures.first
+            result.refuse(
+                failure
+                    ?? OpsError(
+                        "link", errno: OpsError.einval, "program '\(function.name)' could not be linked"))
+            return result
+        }
+        result.insnCount = program.image.insns.count
+        do throws(OpsError) {
+            let context = try context(of: program, function)
+            result.context = context.name
+            let clock = ContinuousClock()
+            let start = clock.now
+            let outcome = verify(program.image, in: context)
+            result.verifyMicroseconds = UInt64(max(0, (clock.now - start) / .microseconds(1)))
+            result.take(outcome, logLevel: options.logLevel)
+        } catch {
+            result.refuse(error)
+        }
+        return result
+    }
+
+    private func context(of program: LinkedProgram, _ function: FunctionSpec) throws(OpsError)
+        -> ProgramContext
+    {
+        let helpers = HelperTable.base.ids
+        if options.context == .none {
+            return ProgramContext(
+                name: "none", arguments: .memory(byteCount: 0), target: target.profile.btf.types,
+                targetID: target.profile.btf.id, result: .scalar,
+                helpers: helpers.union(target.owner.description.helpers.map(\.id)),
+                isSleepable: program.isSleepable)
+        }
+        guard function.isStructOps else {
+            throw OpsError(
+                "unsupported", errno: OpsError.eopnotsupp,
+                "programs of section '\(function.section)' are not built here",
+                suggestion: "judge it with --context none")
+        }
+        let attachment = try attachment(of: program, function)
+        return try RegisteredType.context(
+            for: attachment, type: target.profile.types.first { $0.ref == attachment.type },
+            program: program.image, isSleepable: program.isSleepable, helpers: helpers)
+    }
+
+    /// The member that the object names it for; else the one that its section or its own name ends with.
+    private func attachment(
+        of program: LinkedProgram, _ function: FunctionSpec
+    ) throws(OpsError) -> ProgramAttachment {
+        var types = target.profile.types
+        if case .type(let name) = options.context {
+            types = types.filter { $0.name == name }
+            guard !types.isEmpty else {
+                throw OpsError(
+                    "not-found", errno: OpsError.enotsupp, "'\(name)' is not a supported struct",
+                    reason: "known are \(target.profile.types.map(\.name).joined(separator: ", "))")
+            }
+        }
+        if let member = program.member, types.contains(where: { $0.structure == member.structure }) {
+            return program.attachment(in: target.profile.btf)
+        }
+        let named = function.sectionDefinition.split(separator: "/").last.map(String.init) ?? ""
+        for type in types {
+            let functions = type.members.filter { if case .function = $0.kind { true } else { false } }
+            let found =
+                functions.first { $0.name == named }
+                ?? functions.filter { function.name.hasSuffix($0.name) }.max {
+                    $0.name.utf8.count < $1.name.utf8.count
+                }
+            if let found { return ProgramAttachment(type: type.ref, memberIndex: found.index) }
+        }
+        return program.attachment(in: target.profile.btf)
+    }
+}
+
+extension CheckedProgram {
+    fileprivate mutating func take(_ outcome: VerificationOutcome, logLevel: Int) {
+        switch outcome {
+        case .accepted(let program):
+            verdict = .accept
+            bound = program.bound
+            processed = program.processed
+        case .rejected(let report), .unsupported(let report):
+            verdict = report.isUnsupported ? .unsupported : .reject
+            processed = report.processed
+            reason = Reason(report)
+        }
+        if logLevel > 0 { log = "processed \(processed) insns" }
+    }
+
+    /// Refused before the verifier saw it.
+    fileprivate mutating func refuse(_ error: OpsError) {
+        verdict = error.code == "unsupported" ? .unsupported : .reject
+        reason = Reason(
+            category: error.code == "attach" ? "Policy" : "Program Structure", problem: error.text,
+            reason: error.reason ?? error.text, at: [], causalPath: [], suggestion: error.suggestion,
+            insn: error.location.insn, file: error.location.file, line: error.location.line)
+    }
+}
+
+extension CheckedProgram.Reason {
+    fileprivate init(_ report: VerificationReport) {
+        let at = report.at.map { at in
+            let head =
+                at.file.map { file in ["\(file):\(at.line ?? 0) in \(at.subprog)"] } ?? ["in \(at.subprog)"]
+            let lines = (at.source + at.insns).map {
+                "\($0.isMarked ? ">>>" : "   ") \($0.number): \($0.text)"
+            }
+            return head + lines
+        }
+        self.init(
+            category: report.category.rawValue, problem: report.problem, reason: report.reason, at: at ?? [],
+            causalPath: report.causalPath.map { step in
+                let place = step.file.map { "\($0):\(step.line ?? 0): " } ?? "insn \(step.insn): "
+                return place + step.text
+            },
+            suggestion: report.suggestion, insn: report.at?.insn, file: report.at?.file, line: report.at?.line
+        )
     }
 }
