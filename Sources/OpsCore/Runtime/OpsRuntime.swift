@@ -15,6 +15,8 @@ public final class OpsRuntime: Sendable {
         public var memoryLimitPerUID: Int
         /// Verified and compiled objects to keep for later loads.
         public var cachedObjectsMax: Int
+        /// Bytes of entry pages that one map may take. Kernel counterpart: `MAX_TRAMP_IMAGE_PAGES`.
+        package var entryBytesMax = 8 * 4096
         /// Told about every change of state, on the thread that made it. Must not call the runtime.
         public var onEvent: @Sendable (OpsEvent) -> Void
 

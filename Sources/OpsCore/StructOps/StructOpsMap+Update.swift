@@ -2,9 +2,6 @@ import JIT
 import Synchronization
 
 extension StructOpsMap {
-    /// Bytes of entry pages that one map may take. Kernel counterpart: `MAX_TRAMP_IMAGE_PAGES`.
-    static let entryBytesMax = 8 * 4096
-
     /// Sets the value: makes its entries, and registers it unless links do that.
     ///
     /// Checks and errno are those of struct_ops.md §1.6, in that order; but all entries are made together, after every
@@ -143,10 +140,11 @@ extension StructOpsMap {
         } catch {
             throw located(error, nil)
         }
-        guard unit.mappedByteCount <= Self.entryBytesMax else {
+        let limit = core.configuration.entryBytesMax
+        guard unit.mappedByteCount <= limit else {
             throw error(
                 "memory", OpsError.e2big,
-                "its entries take \(unit.mappedByteCount) bytes, at most \(Self.entryBytesMax) are allowed")
+                "its entries take \(unit.mappedByteCount) bytes, at most \(limit) are allowed")
         }
         try core.memory.charge(unit.mappedByteCount, to: uid, for: "entries of struct_ops map '\(name)'")
         draft.content.chargedBytes += unit.mappedByteCount

@@ -16,13 +16,16 @@ struct PolicyRuntime {
         func kinds(_ kind: OpsEvent.Kind) -> [OpsEvent] { events.withLock { $0.filter { $0.kind == kind } } }
     }
 
-    init(memoryLimit: Int = 1 << 30, host: PolicyHost? = nil) throws {
+    init(
+        memoryLimit: Int = 1 << 30, host: PolicyHost? = nil,
+        configure: (inout OpsRuntime.Configuration) -> Void = { _ in }
+    ) throws {
         let log = EventLog()
         events = log
-        runtime = OpsRuntime(
-            configuration: OpsRuntime.Configuration(
-                memoryLimitPerUID: memoryLimit, onEvent: { event in log.events.withLock { $0.append(event) } }
-            ))
+        var configuration = OpsRuntime.Configuration(
+            memoryLimitPerUID: memoryLimit, onEvent: { event in log.events.withLock { $0.append(event) } })
+        configure(&configuration)
+        runtime = OpsRuntime(configuration: configuration)
         self.host = try host ?? PolicyHost()
         try runtime.add(self.host)
     }
