@@ -47,6 +47,8 @@ import Glibc
 
     package static let trailingByteCount = 4096
     private static let slabUnit = 65536
+    /// Cells start at multiples of a cache line, so that two objects never share one.
+    private static let unit = 64
 
     private let region: MappedRegion
     /// Power of two.
@@ -56,8 +58,9 @@ import Glibc
     private var unclaimed: UInt
     /// By 64 KiB unit from `base`: pool and start of the slab that covers it.
     private var slabs: [(pool: Int, start: UInt)] = []
-    /// Cells handed out and not freed, for `cell(containing:)` and to refuse double frees.
-    private var liveCells: Set<UInt> = []
+    /// One bit per `unit` bytes of claimed slabs: a cell handed out and not freed starts there. For
+    /// `cell(containing:)` and to refuse double frees.
+    private var liveBits: [UInt64] = []
 
     /// - Parameter byteCount: rounded up to a power of two, 64 KiB … 64 GiB.
     /// - Throws: EINVAL, ENOMEM.
@@ -87,8 +90,7 @@ import Glibc
                 "memory", errno: EINVAL, "arena: objects '\(name)' of \(byteCount) bytes, expected 1 to 1 MiB"
             )
         }
-        // 64: a cache line, so that two objects never share one.
-        let stride = (byteCount + 63) & ~63
+        let stride = (byteCount + Self.unit - 1) & ~(Self.unit - 1)
         let slab = max(Self.slabUnit, (stride * 16 + Self.slabUnit - 1) / Self.slabUnit * Self.slabUnit)
         pools.append(Pool(name: name, byteCount: byteCount, stride: stride, slabByteCount: slab))
         return PoolID(index: pools.count - 1)
@@ -101,7 +103,7 @@ import Glibc
         precondition(pools.indices.contains(id.index), "arena: pool \(id.index) of \(pools.count)")
         let address = try takeCell(id.index)
         pools[id.index].live += 1
-        liveCells.insert(address)
+        setLive(address, true)
         // SAFETY: the cell lies in the region (see `takeCell`) and nobody else holds it.
         let cell = unsafe region.base + Int(address - base)
         unsafe cell.initializeMemory(as: UInt8.self, repeating: 0, count: pools[id.index].stride)
@@ -114,7 +116,8 @@ import Glibc
     package func free(_ object: UnsafeMutableRawPointer, in id: PoolID) {
         let address = UInt(bitPattern: object)
         precondition(poolIndex(of: address) == id.index, "arena: object freed in another pool")
-        precondition(liveCells.remove(address) != nil, "arena: object freed twice")
+        precondition(isLive(address), "arena: object freed twice, or no object")
+        setLive(address, false)
         pools[id.index].live -= 1
         pools[id.index].deferred.append(address)
     }
@@ -136,14 +139,14 @@ import Glibc
         guard start + UInt(pool.stride) <= slab.start + UInt(pool.slabByteCount) else { return nil }
         return Cell(
             pool: PoolID(index: index), start: start, byteCount: pool.byteCount,
-            isLive: liveCells.contains(start))
+            isLive: isLive(start))
     }
 
     /// Objects handed out and not freed.
     package func liveCount(_ id: PoolID) -> Int {
         pools.indices.contains(id.index) ? pools[id.index].live : 0
     }
-    package var liveCount: Int { liveCells.count }
+    package var liveCount: Int { pools.reduce(0) { $0 + $1.live } }
     package func name(of id: PoolID) -> String {
         pools.indices.contains(id.index) ? pools[id.index].name : "?"
     }
@@ -153,6 +156,17 @@ import Glibc
     private func poolIndex(of address: UInt) -> Int? {
         guard address >= base, address < unclaimed else { return nil }
         return slabs[Int(address - base) / Self.slabUnit].pool
+    }
+
+    /// Whether a live cell starts at `address`, which lies in a claimed slab.
+    private func isLive(_ address: UInt) -> Bool {
+        let bit = Int(address - base) / Self.unit
+        return (address - base).isMultiple(of: UInt(Self.unit)) && liveBits[bit / 64] & 1 << (bit % 64) != 0
+    }
+
+    private func setLive(_ address: UInt, _ isLive: Bool) {
+        let bit = Int(address - base) / Self.unit
+        if isLive { liveBits[bit / 64] |= 1 << (bit % 64) } else { liveBits[bit / 64] &= ~(1 << (bit % 64)) }
     }
 
     private func takeCell(_ index: Int) throws(OpsError) -> UInt {
@@ -173,6 +187,7 @@ import Glibc
         }
         let start = unclaimed
         slabs.append(contentsOf: repeatElement((pool: index, start: start), count: size / Self.slabUnit))
+        liveBits.append(contentsOf: repeatElement(0, count: size / Self.unit / 64))
         unclaimed += UInt(size)
         pools[index].fresh = start
         pools[index].freshEnd = start + UInt(size)

@@ -188,23 +188,32 @@ import Glibc
         return unsafe value(cell)
     }
 
-    /// Makes a new element for `key` and puts it in place of the one there, if any. The value is all zeros.
+    /// The element that an update writes: a new one of zeros, put in place of the one there, if any; with
+    /// `UpdateFlag.lock` the one there itself.
     ///
-    /// - Returns: its value's address; nil if the table is full.
-    @unsafe func insert(_ key: UnsafeRawPointer) -> UnsafeMutableRawPointer? {
+    /// - Returns: its value's address and 0; or nil and EEXIST, ENOENT by the flags, E2BIG for a full table.
+    @unsafe func place(
+        _ key: UnsafeRawPointer, flags: UInt64 = UpdateFlag.any
+    ) -> (value: UnsafeMutableRawPointer?, errno: CInt) {
         let hash = unsafe hash(key)
         let old = unsafe find(key, hash: hash)
-        guard old != nil || count < capacity, let cell = unsafe takeCell() else { return nil }
+        if let old {
+            if flags & UpdateFlag.noExist != 0 { return (nil, EEXIST) }
+            if flags & UpdateFlag.lock != 0 { return unsafe (value(old), 0) }
+        } else if flags & UpdateFlag.exist != 0 {
+            return (nil, ENOENT)
+        }
+        guard old != nil || count < capacity, let cell = unsafe takeCell() else { return (nil, E2BIG) }
         // SAFETY: a cell taken is in no list; key and value have their sizes. `key` may lie in an old cell of this
-        // table, but not in this one, unless an op deferred more cells than there are to spare: memmove.
+        // table, and in this very one if an op deferred more cells than there are to spare: memmove.
         unsafe self.key(cell).copyMemory(from: key, byteCount: keySize)
         unsafe value(cell).initializeMemory(as: UInt8.self, repeating: 0, count: valueSize)
         if let old { unsafe unlink(old) }
         let bucket = Int(hash & bucketMask)
-        unsafe head(cell).pointee = CellHead(next: unsafe buckets[bucket], hash: hash, state: .live)
+        unsafe head(cell).pointee = CellHead(next: buckets[bucket], hash: hash, state: .live)
         unsafe buckets[bucket] = cell + 1
         unsafe header.pointee.live += 1
-        return unsafe value(cell)
+        return unsafe (value(cell), 0)
     }
 
     /// - Returns: whether it was there.

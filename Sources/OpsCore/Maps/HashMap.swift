@@ -33,15 +33,8 @@ import Verifier
     ) -> CInt {
         let code = checkUpdateFlags(flags)
         guard code == 0 else { return code }
-        let old = unsafe table.lookup(key)
-        if unsafe old != nil, flags & UpdateFlag.noExist != 0 { return EEXIST }
-        if unsafe old == nil, flags & UpdateFlag.exist != 0 { return ENOENT }
-        if let old = unsafe old, flags & UpdateFlag.lock != 0 {
-            // SAFETY: both have valueSize bytes.
-            unsafe special.copyData(from: value, to: old, count: description.valueSize)
-            return 0
-        }
-        guard let new = unsafe table.insert(key) else { return E2BIG }
+        let (placed, refused) = unsafe table.place(key, flags: flags)
+        guard let new = unsafe placed else { return refused }
         // SAFETY: both have valueSize bytes.
         unsafe special.copyData(from: value, to: new, count: description.valueSize)
         return 0

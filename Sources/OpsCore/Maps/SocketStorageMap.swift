@@ -44,7 +44,7 @@ import Verifier
         if let old = unsafe storageElement(of: socket) { return unsafe old }
         return unsafe withUnsafeBytes(of: socket) { bytes in
             // SAFETY: the key is 8 bytes; a new value has valueSize bytes.
-            guard let base = bytes.baseAddress, let new = unsafe table.insert(base) else { return nil }
+            guard let base = bytes.baseAddress, let new = unsafe table.place(base).value else { return nil }
             if let initial = unsafe initial {
                 unsafe special.copyData(from: initial, to: new, count: description.valueSize)
             }
