@@ -14,8 +14,8 @@ package func parseObject(_ bytes: [UInt8], name: String) throws(ObjectError) -> 
     try parser.collectDataSections()
     try parser.collectExterns()
     try parser.collectStructOps()
-    try parser.collectReferences()
     try parser.collectDebugInfo()
+    try parser.collectReferences()
     return parser.spec
 }
 

@@ -40,6 +40,8 @@ package struct FunctionSpec: Sendable {
     package var isGlobal: Bool
     /// Ascending by `insn`; relative to this function.
     package var lines: [LineSpec] = []
+    /// In the order of the file; `insn` relative to this function.
+    package var coreRelocations: [CORERelocation] = []
 
     /// The section name begins with `?`: not loaded unless a created map or the user asks.
     package var isOptional: Bool { section.hasPrefix("?") }

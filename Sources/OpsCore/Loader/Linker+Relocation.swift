@@ -27,6 +27,8 @@ extension Linker {
     /// The parser has checked that the instruction is a call, or a wide load with its second slot.
     private func patch(_ reference: InsnReference, in part: inout RelocatedFunction) {
         let insn = reference.insn
+        // CO-RE has made it unexecutable, and nothing may bring it back.
+        guard part.poisons[insn] == nil else { return }
         let isCall = part.insns[insn].isCall
         switch reference.target {
         case .map(let map):

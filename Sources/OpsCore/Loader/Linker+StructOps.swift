@@ -8,7 +8,8 @@ extension Linker {
         try refuseUnknownNames()
         for (index, variable) in spec.structOps.enumerated() where isWanted(variable) {
             do throws(OpsError) {
-                let (result, members) = try match(variable)
+                let (result, members, notes) = try match(variable)
+                linked.notes += notes
                 for (function, member) in members {
                     try claim(function, for: member, by: variable)
                 }
@@ -57,7 +58,7 @@ extension Linker {
 
     private func match(
         _ variable: StructOpsSpec
-    ) throws(OpsError) -> (LinkedStructOps, [(function: Int, member: MemberReference)]) {
+    ) throws(OpsError) -> (LinkedStructOps, [(function: Int, member: MemberReference)], notes: [String]) {
         let kernel = try findKernelTypes(variable)
         var result = LinkedStructOps(
             name: variable.name, section: variable.section, typeName: kernel.name, isLink: variable.isLink,
@@ -68,14 +69,20 @@ extension Linker {
         guard let btf = spec.btf, case .composite(let local) = btf[variable.type] else {
             throw refusal(variable, nil, "the object has no BTF for it", OpsError.einval)
         }
+        var notes: [String] = []
         for member in local.members {
             var matching = MemberMatching(
                 variable: variable, kernel: kernel, local: member, btf: btf, linker: self)
             let row = try matching.run(&result.data)
             result.members.append(row)
+            if row.action == .skipped {
+                notes.append(
+                    "struct_ops \(variable.name): member \(member.name) not found in kernel, skipping it as it's set to zero"
+                )
+            }
             if let program = matching.program { programs.append(program) }
         }
-        return (result, programs)
+        return (result, programs, notes)
     }
 
     private func findKernelTypes(_ variable: StructOpsSpec) throws(OpsError) -> KernelTypes {

@@ -31,6 +31,8 @@ struct Linker {
     var programOf: [Int: Int] = [:]
     /// Functions after relocation; made when first used.
     var relocated: [Int: RelocatedFunction] = [:]
+    /// nil for an object without BTF, which has no CO-RE records either.
+    var resolver: COREResolver?
 
     init(spec: ObjectSpec, options: LinkOptions) {
         self.spec = spec
@@ -39,6 +41,9 @@ struct Linker {
             name: spec.name, license: spec.license, isGPLCompatible: spec.isGPLCompatible, btf: spec.btf,
             maps: [],
             kfuncs: [], programs: [], structOps: [], failures: [], notes: spec.notes)
+        resolver = spec.btf.map {
+            COREResolver(local: $0, target: options.target, targetName: options.targetName)
+        }
     }
 
     /// Throws, or with `keepsGoing` records.

@@ -112,4 +112,16 @@ import Testing
                 .mapValue(map: 3, offset: 0), .mapValue(map: 2, offset: 8),
             ])
     }
+
+    @Test("functions know their FUNC and their lines")
+    func collectsDebugInfo() throws {
+        for function in object.functions {
+            let id = try #require(function.function)
+            #expect(object.btf?[id].name == function.name)
+            let first = try #require(function.lines.first, "\(function.name)")
+            #expect(first.insn == 0 && first.file.hasSuffix("sections.bpf.c"))
+            #expect(function.lines.allSatisfy { $0.insn < function.insns.count })
+        }
+        #expect(try function("tripled").lines[0].text.contains("int tripled(int value)"))
+    }
 }
