@@ -1,0 +1,45 @@
+# `make demo` and `make test` are all a newcomer needs; both install what is missing.
+SWIFT  ?= swift
+PREFIX ?= /usr
+DESTDIR ?=
+# Seconds per fuzz target, and the seed that makes a run repeatable.
+FUZZ_SECONDS ?= 600
+FUZZ_SEED ?= 1
+
+# The short list: everything that the build and the demo need from Debian beside Swift.
+DEPS = libsystemd-dev pkg-config
+
+.PHONY: demo test test-deps bench fuzz format install deps build release
+
+demo: build
+	Examples/demo
+
+test: build
+	$(SWIFT) test --parallel
+
+build: deps
+	$(SWIFT) build --build-tests
+
+deps:
+	@Scripts/install-deps $(DEPS)
+
+# Heavy oracles; tests that miss them say so and are skipped.
+test-deps: deps
+	Scripts/test-deps
+
+bench: deps
+	Benchmarks/run
+
+fuzz: deps
+	Fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED)
+
+format:
+	$(SWIFT) format -i -r Package.swift Sources Tests Fuzz
+
+# The installed programs carry the Swift runtime, so that the service needs no toolchain.
+release: deps
+	$(SWIFT) build -c release --static-swift-stdlib --product opsd
+	$(SWIFT) build -c release --static-swift-stdlib --product opsctl
+
+install: release
+	Scripts/install-files "$$($(SWIFT) build -c release --show-bin-path)" "$(DESTDIR)" "$(PREFIX)"
