@@ -37,7 +37,7 @@ enum CompiledObject {
     }
 
     /// Compiles C text that may use `bpf_helpers.h`; `__u32` and its like are defined.
-    static func bytes(compiling text: String, debugInfo: Bool = true) throws -> [UInt8] {
+    static func bytes(compiling text: String, cpu: String = "v3", debugInfo: Bool = true) throws -> [UInt8] {
         let source = FileManager.default.temporaryDirectory.appending(
             path: "opsd-test-\(UUID().uuidString).bpf.c")
         defer { try? FileManager.default.removeItem(at: source) }
@@ -48,7 +48,7 @@ enum CompiledObject {
 
             """
         try Data((types + text).utf8).write(to: source)
-        return try bytes(of: source.path, debugInfo: debugInfo)
+        return try bytes(of: source.path, cpu: cpu, debugInfo: debugInfo)
     }
 
     /// Standard output of a tool found on PATH.
