@@ -1,12 +1,15 @@
 import CShim
 import Glibc
 
+/// BPF_MAX_VAR_SIZ: no memory that the verifier proves to a helper is larger.
+private let sizeMax = 1 << 29
+
 extension HelperTable {
     /// Copies, comparisons and locks.
     mutating func registerMemory() {
         unsafe register(113, "probe_read_kernel") { target, size, source, _, _, block in
             let size = Int(size & 0xffff_ffff)
-            guard let target = unsafe pointer(target), size > 0 else {
+            guard let target = unsafe pointer(target), (1...sizeMax).contains(size) else {
                 return size == 0 ? 0 : HelperAnswer.error(EINVAL)
             }
             guard let source = unsafe readable(source, count: size, block) else {
@@ -19,7 +22,7 @@ extension HelperTable {
         }
         unsafe register(115, "probe_read_kernel_str") { target, size, source, _, _, block in
             let size = Int(size & 0xffff_ffff)
-            guard let target = unsafe pointer(target), size > 0 else { return 0 }
+            guard let target = unsafe pointer(target), (1...sizeMax).contains(size) else { return 0 }
             let string = unsafe readString(source, limit: size - 1, block)
             unsafe target.initializeMemory(as: UInt8.self, repeating: 0, count: size)
             guard let string else { return HelperAnswer.error(EFAULT) }
@@ -34,7 +37,7 @@ extension HelperTable {
             guard let first = unsafe pointer(first), let second = unsafe pointer(second) else { return 0 }
             // SAFETY: `first` is good for `size` bytes and `second` ends with a NUL; the loop stops at the first byte
             // that differs or ends both.
-            for at in 0..<Int(size & 0xffff_ffff) {
+            for at in 0..<min(Int(size & 0xffff_ffff), sizeMax) {
                 let a = unsafe first.load(fromByteOffset: at, as: UInt8.self)
                 let b = unsafe second.load(fromByteOffset: at, as: UInt8.self)
                 if a != b { return a < b ? UInt64.max : 1 }

@@ -8,7 +8,9 @@ import Glibc
 ///           ├──────────────┤ 64
 ///           │ buckets      │ UInt32: first cell of the chain + 1, 0 for none; a power of two of them
 ///           ├──────────────┤
-///           │ cell 0, 1, … │ 16-byte head {next, hash, state}, key padded to 8, value padded to 8
+///           │ bitmap       │ one bit per cell: it is live
+///           ├──────────────┤
+///           │ cell 0, 1, … │ 8-byte head {next, hash}, key padded to 8, value padded to 8
 ///           └──────────────┘
 /// ```
 /// A cell is *free* (never used, or on the free list), *live* (in a chain) or *deferred*: deleted or replaced, its
@@ -31,17 +33,15 @@ import Glibc
         var deferredTail: UInt32 = 0
     }
     private struct CellHead {
+        /// In the chain of its bucket, on the free list or on the deferred list.
         var next: UInt32 = 0
         var hash: UInt32 = 0
-        var state: State = .free
     }
-    private enum State: UInt32 { case free = 0, live, deferred }
-    private static let headerByteCount = 64
-    private static let cellHeadByteCount = 16
 
     private let region: MappedRegion
     private let header: UnsafeMutablePointer<Header>
     private let buckets: UnsafeMutablePointer<UInt32>
+    private let bitmap: UnsafeMutablePointer<UInt64>
     private let cells: UnsafeMutableRawPointer
     private let bucketMask: UInt32
     private let cellStride: Int
@@ -65,7 +65,7 @@ import Glibc
         deferredCounter: UnsafeMutablePointer<UInt64>
     ) throws(OpsError) {
         guard
-            let shape = Shape(keySize: keySize, valueSize: valueSize, capacity: capacity),
+            let shape = CellTableShape(keySize: keySize, valueSize: valueSize, capacity: capacity),
             shape.byteCount <= limit
         else {
             throw OpsError(
@@ -77,8 +77,10 @@ import Glibc
         // SAFETY: the shape's parts lie one after the other inside byteCount; zeroed memory is a valid empty table.
         unsafe header = region.base.bindMemory(to: Header.self, capacity: 1)
         unsafe header.initialize(to: Header())
-        let bucketBase = unsafe region.base + Self.headerByteCount
+        let bucketBase = unsafe region.base + CellTableShape.headerByteCount
         unsafe buckets = bucketBase.bindMemory(to: UInt32.self, capacity: shape.bucketCount)
+        let bitmapBase = unsafe region.base + shape.bitmapOffset
+        unsafe bitmap = bitmapBase.bindMemory(to: UInt64.self, capacity: (shape.cellCount + 63) / 64)
         unsafe cells = region.base + shape.cellsOffset
         bucketMask = UInt32(truncatingIfNeeded: shape.bucketCount - 1)
         cellStride = shape.cellStride
@@ -89,29 +91,6 @@ import Glibc
         self.capacity = capacity
         self.seed = seed
         unsafe self.deferredCounter = deferredCounter
-    }
-
-    /// Sizes and offsets; nil where they do not fit in an Int or 32-bit cell numbers.
-    private struct Shape {
-        let cellStride: Int, valueOffset: Int, cellCount: Int, bucketCount: Int, cellsOffset: Int,
-            byteCount: Int
-
-        init?(keySize: Int, valueSize: Int, capacity: Int) {
-            let sizeMax = 4 << 20
-            guard
-                (1...sizeMax).contains(keySize), (1...sizeMax).contains(valueSize),
-                capacity > 0, capacity < 1 << 31
-            else { return nil }
-            valueOffset = CellTable.cellHeadByteCount + (keySize + 7) & ~7
-            cellStride = valueOffset + (valueSize + 7) & ~7
-            // Room for one op to delete or replace without reuse: generous for small maps, little for large ones.
-            cellCount = capacity + min(max(capacity / 4, 16), 1024)
-            var buckets = 8
-            while buckets < capacity, buckets < 1 << 24 { buckets *= 2 }
-            bucketCount = buckets
-            cellsOffset = CellTable.headerByteCount + 4 * buckets
-            byteCount = cellsOffset + cellStride * cellCount  // below 2^24 * 2^32
-        }
     }
 
     var byteCount: Int { region.byteCount }
@@ -126,7 +105,7 @@ import Glibc
         unsafe (cells + Int(cell) * cellStride).assumingMemoryBound(to: CellHead.self)
     }
     @unsafe private func key(_ cell: UInt32) -> UnsafeMutableRawPointer {
-        unsafe cells + (Int(cell) * cellStride + Self.cellHeadByteCount)
+        unsafe cells + (Int(cell) * cellStride + CellTableShape.cellHeadByteCount)
     }
     @unsafe private func value(_ cell: UInt32) -> UnsafeMutableRawPointer {
         unsafe cells + (Int(cell) * cellStride + valueOffset)
@@ -210,8 +189,9 @@ import Glibc
         unsafe value(cell).initializeMemory(as: UInt8.self, repeating: 0, count: valueSize)
         if let old { unsafe unlink(old) }
         let bucket = Int(hash & bucketMask)
-        unsafe head(cell).pointee = CellHead(next: buckets[bucket], hash: hash, state: .live)
+        unsafe head(cell).pointee = CellHead(next: buckets[bucket], hash: hash)
         unsafe buckets[bucket] = cell + 1
+        unsafe bitmap[Int(cell / 64)] |= 1 << UInt64(cell % 64)
         unsafe header.pointee.live += 1
         return unsafe (value(cell), 0)
     }
@@ -238,7 +218,7 @@ import Glibc
             }
         }
         unsafe header.pointee.live -= 1
-        unsafe head(cell).pointee.state = .deferred
+        unsafe bitmap[Int(cell / 64)] &= ~(1 << UInt64(cell % 64))
         unsafe head(cell).pointee.next = 0
         let tail = unsafe header.pointee.deferredTail
         if tail == 0 {
@@ -278,7 +258,6 @@ import Glibc
     func quiesce() {
         // SAFETY: links as in the invariant.
         while let cell = unsafe takeDeferred() {
-            unsafe head(cell).pointee.state = .free
             unsafe head(cell).pointee.next = header.pointee.freeHead
             unsafe header.pointee.freeHead = cell + 1
         }
@@ -289,7 +268,7 @@ import Glibc
         let offset = unsafe address &- UInt(bitPattern: cells)
         guard offset < UInt(usedByteCount) else { return 0 }
         let inCell = Int(offset) % cellStride
-        return inCell < Self.cellHeadByteCount ? 0 : cellStride - inCell
+        return inCell < CellTableShape.cellHeadByteCount ? 0 : cellStride - inCell
     }
 
     // MARK: Walking
@@ -305,11 +284,15 @@ import Glibc
         from start: UInt32, before end: UInt32
     ) -> (number: UInt32, key: UnsafeRawPointer, value: UnsafeMutableRawPointer)? {
         var cell = start
-        while cell < min(end, endCell) {
-            if unsafe head(cell).pointee.state == .live {
-                return unsafe (cell, UnsafeRawPointer(key(cell)), value(cell))
+        let end = min(end, endCell)
+        while cell < end {
+            // SAFETY: cell < highWater, so its word is in the bitmap.
+            let rest = unsafe bitmap[Int(cell / 64)] >> UInt64(cell % 64)
+            if rest != 0 {
+                cell += UInt32(rest.trailingZeroBitCount)
+                return unsafe cell < end ? (cell, UnsafeRawPointer(key(cell)), value(cell)) : nil
             }
-            cell += 1
+            cell = (cell | 63) + 1
         }
         return nil
     }
