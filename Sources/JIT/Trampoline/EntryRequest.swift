@@ -17,22 +17,28 @@ package struct EntryRequest {
     package var kind: Kind
     /// What the body wants set up; from `CompiledProgram.needs`.
     package var needs: BodyNeeds
+    /// Which argument of `model` stands in each slot; nil: all in order. For programs of a kernel whose prototype has
+    /// fewer arguments than the host's.
+    package var slots: [Int]?
 
     package init(
         model: FuncModel, body: UnsafeRawPointer, block: UnsafeMutableRawPointer, kind: Kind,
-        needs: BodyNeeds = .all
+        needs: BodyNeeds = .all, slots: [Int]? = nil
     ) {
         unsafe self.model = model
         unsafe self.body = body
         unsafe self.block = block
         unsafe self.kind = kind
         unsafe self.needs = needs
+        unsafe self.slots = slots
     }
 }
 
 /// Why an entry could not be made.
 package enum EntryError: Error, Equatable, CustomStringConvertible {
     case tooManyArguments(count: Int, limit: Int)
+    /// A slot names an argument that the model does not have.
+    case badSlot(argument: Int, count: Int)
     /// Widths are 1, 2, 4 and 8 bytes.
     case badWidth(byteCount: Int)
     case memory(CodeMemoryError)
@@ -40,6 +46,7 @@ package enum EntryError: Error, Equatable, CustomStringConvertible {
     package var description: String {
         switch self {
         case .tooManyArguments(let count, let limit): "entry: \(count) arguments, at most \(limit)"
+        case .badSlot(let argument, let count): "entry: a slot takes argument \(argument) of \(count)"
         case .badWidth(let byteCount): "entry: a value of \(byteCount) bytes, not 1, 2, 4 or 8"
         case .memory(let error): "entry: \(error)"
         }

@@ -16,6 +16,8 @@ struct X86Entry {
     private let model: FuncModel
     private let kind: EntryRequest.Kind
     private let needs: BodyNeeds
+    /// Index in `model.arguments` of what stands in each slot.
+    private let slots: [Int]
     private let body: UInt64
     private let block: UInt64
     private var assembler = Assembler(capacity: 128)
@@ -27,11 +29,18 @@ struct X86Entry {
         unsafe model = request.model
         unsafe kind = request.kind
         unsafe needs = request.needs
+        slots = unsafe request.slots ?? Array(request.model.arguments.indices)
         body = unsafe UInt64(UInt(bitPattern: request.body))
         block = unsafe UInt64(UInt(bitPattern: request.block))
         let limit = kind == .registers ? 5 : FuncModel.argumentCountMax
         guard model.arguments.count <= limit else {
             throw .tooManyArguments(count: model.arguments.count, limit: limit)
+        }
+        guard slots.count <= FuncModel.argumentCountMax else {
+            throw .tooManyArguments(count: slots.count, limit: FuncModel.argumentCountMax)
+        }
+        for argument in slots where !model.arguments.indices.contains(argument) {
+            throw .badSlot(argument: argument, count: model.arguments.count)
         }
         for value in model.arguments + (model.result.map { [$0] } ?? []) where value.width == nil {
             throw .badWidth(byteCount: value.byteCount)
@@ -39,7 +48,7 @@ struct X86Entry {
     }
 
     consuming func generate() -> [UInt8] {
-        let buildsSlots = kind == .context && needs.contains(.context) && !model.arguments.isEmpty
+        let buildsSlots = kind == .context && needs.contains(.context) && !slots.isEmpty
         if kind == .registers { clearUpperBits() }
         if buildsSlots {
             emitCallWithSlots()
@@ -54,14 +63,16 @@ struct X86Entry {
     }
 
     private mutating func emitCallWithSlots() {
-        let slotBytes = 8 * model.arguments.count
+        let slotBytes = 8 * slots.count
         // With rbp and r12 pushed rsp is 8 above a multiple of 16; an odd number of slots makes it one.
         let frameBytes = slotBytes % 16 == 8 ? slotBytes : slotBytes + 8
         assembler.push(.rbp)
         assembler.move(.b64, .rbp, .rsp)
         assembler.push(RegisterMap.block)
         assembler.alu(.sub, .b64, .rsp, constant: Int32(frameBytes))
-        for (index, value) in model.arguments.enumerated() { storeSlot(index, value.width ?? .b64) }
+        for (slot, argument) in slots.enumerated() {
+            storeSlot(slot, argument, model.arguments[argument].width ?? .b64)
+        }
         assembler.move(.b64, .rdi, .rsp)
         emitBlockAndFuel()
         emitBodyCall()
@@ -70,8 +81,9 @@ struct X86Entry {
         assembler.ret()
     }
 
-    private mutating func storeSlot(_ index: Int, _ width: Width) {
-        let slot = Memory(.rsp, Int32(8 * index))
+    /// May clear the upper half of the argument's register: it holds that argument all along.
+    private mutating func storeSlot(_ slot: Int, _ index: Int, _ width: Width) {
+        let slot = Memory(.rsp, Int32(8 * slot))
         if index < X86Entry.argumentRegisters.count {
             let register = X86Entry.argumentRegisters[index]
             if width != .b64 { assembler.zeroExtend(width, register, register) }

@@ -16,7 +16,7 @@ extension [StructOpsMap.MemberProgram] {
                 EntryRequest(
                     model: member.function.model, body: object.code.body(member.program.index),
                     block: UnsafeMutableRawPointer(block(member.program)), kind: .context,
-                    needs: member.program.prepared.compiled.needs))
+                    needs: member.program.prepared.compiled.needs, slots: member.function.arguments))
         }
         do {
             return try unsafe EntryUnit(requests, name: "opsd:\(name)")
