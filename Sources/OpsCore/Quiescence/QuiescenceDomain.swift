@@ -40,9 +40,12 @@ public final class QuiescenceDomain: Sendable {
         /// Called by its thread at call depth 0: no op is running and no pointer into one is kept.
         /// Costs two loads and a store when nothing waits.
         public func announce() {
-            // Sequentially consistent: the loads of later op calls must not move above the store.
-            seen.store(domain.epoch.load(ordering: .acquiring), ordering: .sequentiallyConsistent)
-            if domain.retiredCount.load(ordering: .relaxed) > 0 { domain.reclaim() }
+            repeat {
+                // Sequentially consistent: the loads of later op calls must not move above the store.
+                seen.store(domain.epoch.load(ordering: .acquiring), ordering: .sequentiallyConsistent)
+                guard domain.retiredCount.load(ordering: .relaxed) > 0 else { return }
+                // What was freed may have let go of more, which this thread is not inside of either.
+            } while domain.reclaim()
         }
 
         /// From here on it calls no op until `goOnline`, and nobody waits for it.
@@ -88,7 +91,9 @@ public final class QuiescenceDomain: Sendable {
     public var pendingCount: Int { state.withLock { $0.retired.count } }
 
     /// Frees what nobody can be inside of any more. The frees run outside the lock: they may retire more.
-    private func reclaim() {
+    /// - Returns: whether there was anything.
+    @discardableResult
+    private func reclaim() -> Bool {
         let due: [Retired] = state.withLock { state in
             let oldest = state.participants.map { $0.seen.load(ordering: .sequentiallyConsistent) }.min()
             let limit = oldest ?? Participant.offline
@@ -99,5 +104,6 @@ public final class QuiescenceDomain: Sendable {
             return due
         }
         for retired in due { retired.free() }
+        return !due.isEmpty
     }
 }

@@ -6,9 +6,12 @@ import Verifier
 extension RuntimeCore {
     /// Gives a prepared object its ids and its instance. Nothing is left behind by a failure.
     func load(_ prepared: PreparedObject, _ options: LoadOptions) throws(OpsError) -> LoadedObject {
+        let owner = types.withLock { $0.subsystem(owning: prepared.target) }
         let prime = try PrimeInstance { () throws(OpsError) in
-            try Instance(
+            let instance = try Instance(
                 maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, layout: prepared.layout)
+            unsafe instance.setWorld(owner?.subsystem.primeWorld)
+            return instance
         }
         let bytes = try prime.with { $0.memoryCharge } + prepared.code.mappedByteCount
         try memory.charge(bytes, to: options.uid, for: "object '\(prepared.name)'")

@@ -8,6 +8,10 @@ public protocol Subsystem: AnyObject, Sendable {
     /// Read once, when the subsystem is added to a runtime.
     var description: SubsystemDescription { get }
 
+    /// What its kfuncs and helpers find as `world` when ops run through `StructOpsMap.kdata` rather than in a world. It must
+    /// outlive the runtime.
+    var primeWorld: UnsafeMutableRawPointer? { get }
+
     /// Last step of a type's registration (the kernel's `init`); an error refuses the type.
     func prepare(type: String) throws(OpsError)
 
@@ -28,6 +32,7 @@ public protocol Subsystem: AnyObject, Sendable {
 }
 
 extension Subsystem {
+    public var primeWorld: UnsafeMutableRawPointer? { nil }
     public func prepare(type: String) throws(OpsError) {}
     public func initMember(_ member: StructOpsMember) throws(OpsError) -> StructOpsMember.Treatment {
         .standard

@@ -26,8 +26,10 @@ struct TypeTable: Sendable {
         return nil
     }
 
-    func subsystem(owning type: RegisteredType) -> RegisteredSubsystem? {
-        subsystems.first { $0.profiles.contains { $0.btf === type.btf } }
+    func subsystem(owning type: RegisteredType) -> RegisteredSubsystem? { subsystem(owning: type.btf) }
+
+    func subsystem(owning btf: RegisteredBTF) -> RegisteredSubsystem? {
+        subsystems.first { $0.profiles.contains { $0.btf === btf } }
     }
 }
 

@@ -57,12 +57,18 @@ import Testing
         #expect(freed.value == 2)
     }
 
-    @Test("a free may retire more")
+    @Test("a free may retire more, which one announcement frees too")
     func nested() {
         let domain = QuiescenceDomain()
         let freed = Freed()
         domain.retire { domain.retire { freed.note() } }
         #expect(freed.value == 1)
+        let me = domain.join()
+        domain.retire { domain.retire { freed.note() } }
+        #expect(freed.value == 1)
+        me.announce()
+        #expect(freed.value == 2)
+        me.leave()
     }
 
     /// Worlds read objects that a writer replaces and retires; a freed one is poisoned. Nobody may ever read poison.

@@ -68,7 +68,7 @@ enum PolicyObject {
         SEC("struct_ops/adjust") u64 pol_adjust(u64 *ctx) { return \(adjust); }
         \(extra)
         SEC("\(section)") struct policy_ops \(name) = {
-            .ssthresh = (void *)pol_ssthresh, .adjust = (void *)pol_adjust, .name = "\(name)", .flags = \(flags),
+            .ssthresh = (void *)pol_ssthresh, .adjust = (void *)pol_adjust, .name = "\(name.prefix(15))", .flags = \(flags),
             \(members)
         };
         """

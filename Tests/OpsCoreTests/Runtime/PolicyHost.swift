@@ -58,12 +58,23 @@ final class PolicyHost: Subsystem {
     }
     let state = Mutex(State())
     let description: SubsystemDescription
+    /// What the helper `get_numa_node_id` runs, from inside an op.
+    let insideOp = Mutex<(@Sendable () -> Void)?>(nil)
+    var primeWorld: UnsafeMutableRawPointer? { Unmanaged.passUnretained(self).toOpaque() }
 
     init(name: String = "policy", adjust: (inout SubsystemDescription) -> Void = { _ in }) throws {
         var description = SubsystemDescription(
             name: name, btf: try BPFCompiler.btf(PolicyHeader.btfSource),
             types: [Self.policyOps, Self.deviceOps],
-            kfuncs: [Kfunc("policy_half", flags: []) { x, _, _, _, _, _ in x / 2 }])
+            kfuncs: [Kfunc("policy_half", flags: []) { x, _, _, _, _, _ in x / 2 }],
+            helpers: [
+                HelperImplementation(id: 42) { _, _, _, _, _, block in
+                    guard let world = block?.pointee.world else { return 0 }
+                    let host = Unmanaged<PolicyHost>.fromOpaque(world).takeUnretainedValue()
+                    host.insideOp.withLock { $0 }?()
+                    return 1
+                }
+            ])
         adjust(&description)
         self.description = description
     }
@@ -75,7 +86,7 @@ final class PolicyHost: Subsystem {
             "medium": .init(), "notify": .init(),
         ],
         fields: ["name": .name, "flags": .flags(mask: 3)], required: [["ssthresh"], ["adjust", "allow"]],
-        attachment: .name(member: "name"), supportsUpdate: true)
+        attachment: .name(member: "name"), helpers: [42], supportsUpdate: true)
     static let deviceOps = StructOpsType(
         name: "device_ops", members: ["event": .init(stub: "event__stub")], fields: ["device_id": .any],
         attachment: .target(member: "device_id"))
