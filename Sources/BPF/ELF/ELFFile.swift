@@ -15,6 +15,8 @@ package struct ELFFile: Sendable {
     package let symbols: [ELFSymbol]
     /// Index of the SHT_SYMTAB section; nil in a stripped file.
     package let symbolTable: Int?
+    /// SHT_REL sections by the section that they patch, so that asking for each section's stays linear.
+    private let relocationSections: [Int: [Int]]
 
     package var bytes: [UInt8] { reader.bytes }
 
@@ -22,7 +24,11 @@ package struct ELFFile: Sendable {
     package init(parsing bytes: [UInt8]) throws(ELFError) {
         reader = ELFReader(bytes: bytes)
         let header = try ELFHeader(reader)
-        sections = try parseSections(reader, header)
+        let sections = try parseSections(reader, header)
+        self.sections = sections
+        relocationSections = Dictionary(
+            grouping: sections.indices.filter { sections[$0].type == ELFSection.relocations },
+            by: { Int(sections[$0].info) })
         symbolTable = sections.firstIndex { $0.type == ELFSection.symbolTableType }
         if let symbolTable {
             symbols = try parseSymbols(reader, sections[symbolTable], sections)
@@ -37,6 +43,11 @@ package struct ELFFile: Sendable {
     }
 
     package func section(named name: String) -> ELFSection? { sections.first { $0.name == name } }
+
+    /// All SHT_REL sections that patch `target`.
+    package func relocationSections(for target: ELFSection) -> [ELFSection] {
+        (relocationSections[target.index] ?? []).map { sections[$0] }
+    }
 
     /// Bytes of a section as they stand in the file; empty for NOBITS.
     package func contents(of section: ELFSection) -> ArraySlice<UInt8> { reader.bytes[section.fileRange] }

@@ -60,9 +60,4 @@ extension ELFFile {
         }
         return records.sorted { $0.offset < $1.offset }
     }
-
-    /// All SHT_REL sections that patch `target`.
-    package func relocationSections(for target: ELFSection) -> [ELFSection] {
-        sections.filter { $0.type == ELFSection.relocations && Int($0.info) == target.index }
-    }
 }

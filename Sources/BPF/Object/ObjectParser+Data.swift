@@ -4,6 +4,7 @@ extension ObjectParser {
     private static let dataBytesMax: UInt64 = 64 << 20
 
     mutating func collectDataSections() throws(ObjectError) {
+        var total: UInt64 = 0
         for section in elf.sections where section.index > 0 {
             guard let kind = DataKind(section) else {
                 noteUnknown(section)
@@ -11,12 +12,13 @@ extension ObjectParser {
             }
             // An empty section has nothing to refer to; clang emits them.
             guard section.byteCount > 0 else { continue }
-            guard section.byteCount <= Self.dataBytesMax else {
+            guard section.byteCount <= Self.dataBytesMax - total else {
                 throw ObjectError(
                     .unsupported, errno: ObjectErrno.e2big,
-                    "\(section.byteCount) bytes of data, at most \(Self.dataBytesMax) are supported",
+                    "\(section.byteCount) bytes make more than \(Self.dataBytesMax) bytes of data in the object",
                     section: section.name)
             }
+            total += section.byteCount
             dataMap[section.index] = spec.maps.count
             spec.maps.append(dataMap(section, kind))
             noteRelocations(of: section)

@@ -98,15 +98,21 @@ extension ObjectParser {
         }
     }
 
+    private static let kconfigBytesMax = 1 << 16
+
     /// Gives each configuration extern its place and adds the `.kconfig` map.
     private mutating func layOutKconfig() throws(ObjectError) {
         var end = 0
         var variables: [VariableSpec] = []
         for index in spec.externs.indices {
             guard case .kconfig(let type, _, let byteCount) = spec.externs[index].kind else { continue }
-            // Sizes are at most 4096 each and symbols few, so this cannot overflow.
             let offset = (end + type.alignment - 1) / type.alignment * type.alignment
             end = offset + byteCount
+            guard end <= Self.kconfigBytesMax else {
+                throw ObjectError(
+                    .unsupported, errno: ObjectErrno.e2big,
+                    "more than \(Self.kconfigBytesMax) bytes of configuration values", section: ".kconfig")
+            }
             spec.externs[index].kind = .kconfig(type, offset: offset, byteCount: byteCount)
             let id = spec.externs[index].id
             variables.append(

@@ -5,6 +5,9 @@ extension ObjectParser {
 
     mutating func collectFunctions() throws(ObjectError) {
         var total = 0
+        let symbols = Dictionary(
+            grouping: elf.symbols.lazy.filter { $0.kind == .function && $0.byteCount > 0 }, by: \.sectionIndex
+        )
         for section in elf.sections
         where section.isExecutable && section.type == ELFSection.programBits && section.byteCount > 0 {
             guard section.byteCount % 8 == 0 else {
@@ -19,16 +22,14 @@ extension ObjectParser {
                     .unsupported, errno: ObjectErrno.e2big, "more than \(Self.insnsMax) instructions",
                     section: section.name)
             }
-            try collectFunctions(of: section)
+            try collectFunctions(of: section, symbols[section.index] ?? [])
         }
     }
 
-    private mutating func collectFunctions(of section: ELFSection) throws(ObjectError) {
-        let symbols = elf.symbols
-            .filter { $0.kind == .function && $0.sectionIndex == section.index && $0.byteCount > 0 }
-            .sorted { ($0.value, $0.index) < ($1.value, $1.index) }
+    private mutating func collectFunctions(of section: ELFSection, _ symbols: [ELFSymbol]) throws(ObjectError)
+    {
         var end: UInt64 = 0
-        for symbol in symbols {
+        for symbol in symbols.sorted(by: { ($0.value, $0.index) < ($1.value, $1.index) }) {
             let name = try name(of: symbol)
             let (next, overflow) = symbol.value.addingReportingOverflow(symbol.byteCount)
             guard !overflow, next <= section.byteCount, symbol.value % 8 == 0, symbol.byteCount % 8 == 0
@@ -68,6 +69,7 @@ extension ObjectParser {
                 insns: Instruction.decode(elf.bytes[start..<start + Int(symbol.byteCount)]), references: [],
                 function: btf?.function(named: name)?.id, isGlobal: isGlobal))
         functionAt[Place(section: section.index, offset: offset)] = index
+        functionsOf[section.index, default: []].append(index)
         if isEntry { spec.programs.append(index) }
     }
 }

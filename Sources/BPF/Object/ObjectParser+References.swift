@@ -1,12 +1,8 @@
 /// Relocations of code, and calls that the compiler resolved itself: both become `InsnReference`s.
 extension ObjectParser {
     mutating func collectReferences() throws(ObjectError) {
-        let sections = Dictionary(grouping: spec.functions.indices) { spec.functions[$0].section }
-        for section in elf.sections
-        where section.isExecutable && section.type == ELFSection.programBits && section.byteCount > 0 {
-            let functions = (sections[section.name] ?? []).filter {
-                functionAt[Place(section: section.index, offset: spec.functions[$0].sectionOffset)] == $0
-            }
+        for section in elf.sections {
+            guard let functions = functionsOf[section.index] else { continue }
             let relocations = try relocations(for: section)
             var next = relocations.startIndex
             for index in functions {

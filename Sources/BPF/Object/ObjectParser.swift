@@ -29,6 +29,8 @@ struct ObjectParser {
 
     /// Functions by where they start, for relocations and calls without one.
     var functionAt: [Place: Int] = [:]
+    /// Functions by section index, ascending by offset.
+    var functionsOf: [Int: [Int]] = [:]
     /// Maps by section: `.maps` variables by their offset; a data section whole, at offset 0.
     var definitionAt: [Place: Int] = [:]
     var dataMap: [Int: Int] = [:]
@@ -61,7 +63,8 @@ struct ObjectParser {
         }
         dataSections = sections
         spec = ObjectSpec(
-            name: Self.objectName(name), btf: btf, license: "", functions: [], programs: [], maps: [],
+            name: Self.objectName(name), fileName: Self.fileName(name), btf: btf, license: "", functions: [],
+            programs: [], maps: [],
             structOps: [], externs: [], notes: [])
         if let license = elf.section(named: "license") {
             spec.license = String(
@@ -69,10 +72,13 @@ struct ObjectParser {
         }
     }
 
+    private static func fileName(_ path: String) -> String {
+        String((path.split(separator: "/").last.map(String.init) ?? path).prefix(255))
+    }
+
     /// `/tmp/cubic.bpf.o` → `cubic`.
     private static func objectName(_ path: String) -> String {
-        let file = path.split(separator: "/").last.map(String.init) ?? path
-        return String(file.prefix { $0 != "." }.prefix(64))
+        String(fileName(path).prefix { $0 != "." }.prefix(64))
     }
 
     /// The `.BTF` section with its own relocations applied, so that offsets in DATASECs are those of the variables.

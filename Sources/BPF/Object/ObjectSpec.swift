@@ -4,6 +4,8 @@
 package struct ObjectSpec: Sendable {
     /// File name up to the first dot, as libbpf names objects; prefix of the names of data maps.
     package var name: String
+    /// Last part of the path that the object was read from: where errors say the trouble lies.
+    package var fileName: String
     package var btf: BTF?
     /// Contents of the `license` section; empty when there is none.
     package var license: String

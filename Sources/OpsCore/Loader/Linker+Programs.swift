@@ -34,6 +34,7 @@ extension Linker {
     }
 
     mutating func assemblePrograms() throws(OpsError) {
+        descriptions = linked.maps.map(\.description)
         for function in spec.programs where programOf[function] != nil {
             let image = try assemble(function)
             // In the order of `programOf`, which was filled in this order too.
@@ -66,8 +67,15 @@ extension Linker {
         let function = spec.functions[main]
         var image = ProgramImage(
             name: function.name, section: function.section, insns: [], subprogs: layout.subprogs,
-            maps: linked.maps.map(\.description), kfuncs: linked.kfuncs, btf: spec.btf,
+            maps: descriptions, kfuncs: linked.kfuncs, btf: spec.btf,
             isGPLCompatible: spec.isGPLCompatible)
+        insnsAssembled += layout.end
+        guard insnsAssembled <= Self.insnsOfAllMax else {
+            throw OpsError(
+                "unsupported", errno: OpsError.e2big,
+                "the programs together have more than \(Self.insnsOfAllMax) instructions with their subprogs",
+                at: location(program: function.name))
+        }
         image.insns.reserveCapacity(layout.end)
         for (position, index) in layout.order.enumerated() {
             guard let part = relocated[index] else { continue }
@@ -99,6 +107,8 @@ extension Linker {
 
     /// The kernel's limit for a privileged program.
     private static let insnsMax = 1_000_000
+    /// Many programs may share one large subprog, and each gets a copy.
+    private static let insnsOfAllMax = 16_000_000
 
     private func append(
         _ part: RelocatedFunction, at start: Int, _ layout: ImageLayout, to image: inout ProgramImage

@@ -10,9 +10,12 @@ extension Linker {
             do throws(OpsError) {
                 let (result, members, notes) = try match(variable)
                 linked.notes += notes
+                // All or none: a refused variable must not leave programs behind.
+                var claims = memberOf
                 for (function, member) in members {
-                    try claim(function, for: member, by: variable)
+                    try claim(function, for: member, by: variable, in: &claims)
                 }
+                memberOf = claims
                 matched[index] = linked.structOps.count
                 linked.structOps.append(result)
             } catch {
@@ -41,10 +44,11 @@ extension Linker {
     }
 
     /// A program belongs to one member of one type; several variables may share it.
-    private mutating func claim(
-        _ function: Int, for member: MemberReference, by variable: StructOpsSpec
+    private func claim(
+        _ function: Int, for member: MemberReference, by variable: StructOpsSpec,
+        in claims: inout [Int: MemberReference]
     ) throws(OpsError) {
-        if let other = memberOf[function], other != member {
+        if let other = claims[function], other != member {
             let name = spec.functions[function].name
             throw OpsError(
                 "invalid", errno: OpsError.einval, "invalid reuse of prog '\(name)'",
@@ -53,7 +57,7 @@ extension Linker {
                     "it is in section '\(spec.functions[function].section)' for \(other.structName).\(other.memberName) already, and a program is verified for one member",
                 suggestion: "give \(member.structName).\(member.memberName) a program of its own")
         }
-        memberOf[function] = member
+        claims[function] = member
     }
 
     private func match(

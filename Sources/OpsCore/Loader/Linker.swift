@@ -1,5 +1,5 @@
 package import BPF
-internal import Verifier
+import Verifier
 
 /// Matches an object with a kernel's types, as libbpf does between open and load.
 ///
@@ -31,6 +31,10 @@ struct Linker {
     var programOf: [Int: Int] = [:]
     /// Functions after relocation; made when first used.
     var relocated: [Int: RelocatedFunction] = [:]
+    /// `linked.maps` as the verifier sees them, one array for all images.
+    var descriptions: [MapDescription] = []
+    /// Of all images so far.
+    var insnsAssembled = 0
     /// nil for an object without BTF, which has no CO-RE records either.
     var resolver: COREResolver?
 
@@ -55,6 +59,6 @@ struct Linker {
     func location(
         map: String? = nil, member: String? = nil, program: String? = nil, insn: Int? = nil
     ) -> OpsError.Location {
-        OpsError.Location(object: spec.name, map: map, member: member, program: program, insn: insn)
+        OpsError.Location(object: spec.fileName, map: map, member: member, program: program, insn: insn)
     }
 }

@@ -4,12 +4,11 @@ extension OpsError {
     /// A parse error in the product's shape.
     /// - Parameter object: the file's name, as the user knows it.
     package init(_ error: ObjectError, object: String) {
-        var location = Location(
+        let location = Location(
             object: object, map: error.map, member: error.member, program: error.program, insn: error.insn)
-        if location.map == nil, location.program == nil, let section = error.section {
-            // A section is all that is known of the place; it has no field of its own.
-            location.object = "\(object) (section '\(section)')"
-        }
+        // A section has no field of its own, and is said where it is all that is known of the place.
+        let isOnlyPlace = error.map == nil && error.program == nil
+        let place = isOnlyPlace ? error.section.map { "section '\($0)': " } ?? "" : ""
         let code =
             switch error.kind {
             case .malformed: "object"
@@ -17,7 +16,7 @@ extension OpsError {
             case .unresolved: "unresolved"
             }
         self.init(
-            code, errno: error.errno, error.text, at: location, reason: error.reason,
+            code, errno: error.errno, place + error.text, at: location, reason: error.reason,
             suggestion: error.suggestion)
     }
 }
