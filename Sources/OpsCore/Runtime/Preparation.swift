@@ -85,20 +85,12 @@ extension RuntimeCore {
                 throw OpsError(
                     "unsupported", errno: OpsError.eopnotsupp,
                     "the object has struct_ops types of several subsystems, which is not built here",
-                    at: OpsError.Location(object: spec.name, map: variable.name),
+                    at: OpsError.Location(object: spec.fileName, map: variable.name),
                     suggestion: "register its variables one subsystem at a time")
             }
             owner = found
         }
         let chosen = owner ?? first
         return LinkTarget(owner: chosen, profile: try chosen.profile(named: profile))
-    }
-}
-
-extension String {
-    /// `foo___v2` is a flavour of `foo`, in BTF names of CO-RE.
-    var withoutFlavour: String {
-        guard let range = firstRange(of: "___"), range.lowerBound != startIndex else { return self }
-        return String(self[..<range.lowerBound])
     }
 }
