@@ -88,34 +88,6 @@ extension BTF {
         }
     }
 
-    /// The names of the members that lead to a field, for comparing two layouts; nil if nothing lies there.
-    func path(of type: TypeID, offset: Int, byteCount: Int) -> String? {
-        switch resolved(type) {
-        case .composite(let composite):
-            for member in composite.members {
-                if member.bitFieldSize > 0 {
-                    if member.bitOffset / 8 == offset { return member.name }
-                    continue
-                }
-                let start = member.bitOffset / 8
-                guard let size = self.byteCount(of: member.type), start <= offset,
-                    offset + byteCount <= start + size,
-                    let rest = path(of: member.type, offset: offset - start, byteCount: byteCount)
-                else { continue }
-                return member.name.isEmpty ? rest : ".\(member.name)\(rest)"
-            }
-            return nil
-        case .array(let array):
-            guard let size = self.byteCount(of: array.element), size > 0 else { return nil }
-            return path(of: array.element, offset: offset % size, byteCount: min(byteCount, size)).map {
-                "[\(offset / size)]\($0)"
-            }
-        default:
-            // Where in the field, since part of one may be read.
-            return offset == 0 ? "" : "+\(offset)"
-        }
-    }
-
     /// Whether an object of type `type`, `offset` bytes in, is (or starts with) an object of type `wanted`.
     ///
     /// A `struct tcp_sock` is a `struct sock` too, since its first member's first member is one.

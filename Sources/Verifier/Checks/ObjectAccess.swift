@@ -83,9 +83,10 @@ extension Explorer {
         guard let local = image.btf else { return }
         let name = target.typeName(type)
         let offset = Int(access.pointer.offset) + access.offset
-        if let (id, _) = local.composite(named: name), access.pointer.scalar.isConstant {
-            let ours = target.path(of: type, offset: offset, byteCount: access.byteCount)
-            if ours != nil, ours == local.path(of: id, offset: offset, byteCount: access.byteCount) { return }
+        if let (id, _) = local.composite(named: name), access.pointer.scalar.isConstant,
+            local.isSameField(in: id, at: offset, byteCount: access.byteCount, as: type, of: target)
+        {
+            return
         }
         throw Rejection(
             .memory, "access to struct \(name) at off \(offset) has no CO-RE relocation",

@@ -8,6 +8,8 @@ struct Rejection: Error {
     /// The rule behind it, for somebody who writes C.
     var reason: String
     var suggestion: String?
+    /// Where, if it is not the instruction being looked at.
+    var insn: Int?
 
     init(
         _ category: VerificationReport.Category, _ problem: String, reason: String, suggestion: String? = nil
