@@ -21,7 +21,10 @@ struct Verification {
     /// Instruction in question while the program's shape is checked.
     var failure = 0
     var explorer: Explorer?
+    /// For tests: see `Explorer`.
     var isPruningOff = false
+    var observesStates = false
+    var budget: Int?
 
     init(_ image: ProgramImage, _ context: ProgramContext) {
         self.image = image
@@ -34,6 +37,8 @@ struct Verification {
         let liveness = Liveness(image, flow, mainReturnsValue: signature.result != .void)
         var explorer = Explorer(image, context, flow, liveness, signature)
         explorer.isPruningOff = isPruningOff
+        if let budget { explorer.budget = budget }
+        if observesStates { explorer.observed = Array(repeating: [], count: image.insns.count) }
         do {
             try explorer.run()
         } catch {

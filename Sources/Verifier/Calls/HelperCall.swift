@@ -74,6 +74,7 @@ extension Explorer {
         _ argument: HelperPrototype.Argument, register: UInt8, _ prototype: HelperPrototype,
         _ facts: inout CallFacts
     ) throws(Rejection) {
+        if argument == .optional { return }
         let value = try readable(register)
         func mismatch(_ expected: String) -> Rejection {
             Rejection(
@@ -81,7 +82,7 @@ extension Explorer {
                 reason: "Argument \(register) of \(prototype.name) must be \(expected).")
         }
         switch argument {
-        case .anything: break
+        case .anything, .optional: break
         case .scalar:
             guard value.isScalar else { throw mismatch("scalar") }
         case .map:

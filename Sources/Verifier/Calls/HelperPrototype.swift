@@ -5,6 +5,8 @@ package struct HelperPrototype: Sendable {
     package enum Argument: Equatable, Sendable {
         /// Whatever the register holds, as long as it was written.
         case anything
+        /// Not looked at: an argument that a format string may or may not name.
+        case optional
         case scalar
         case map
         /// Readable key or value of the map in the first argument.
@@ -109,7 +111,7 @@ package struct HelperPrototype: Sendable {
         entry("get_current_cgroup_id", []),
         entry("get_current_task", []), entry("get_current_comm", [.memoryOut, .size], .status(0)),
 
-        entry("trace_printk", [.memory, .size, .anything, .anything, .anything]),
+        entry("trace_printk", [.memory, .size, .optional, .optional, .optional]),
         entry("trace_vprintk", [.memory, .size, .memoryOrNull, .sizeOrZero]),
         entry("snprintf", [.memoryOut, .sizeOrZero, .constantString, .memoryOrNull, .sizeOrZero]),
         entry("strncmp", [.memory, .size, .constantString]),

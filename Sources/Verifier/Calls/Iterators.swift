@@ -34,7 +34,8 @@ extension Explorer {
             let slot = slotIndex(low, part)
             let slots = state.frames[frame].slots
             guard slot < slots.count, slots[slot].isOpaque, slots[slot].spill.payload == Int32(type.index),
-                slots[slot].spill.offset == Int32(part), slots[slot].spill.id == slots[slotIndex(low, 0)].spill.id
+                slots[slot].spill.offset == Int32(part),
+                slots[slot].spill.id == slots[slotIndex(low, 0)].spill.id
             else {
                 throw Rejection(
                     .callType, "expected an initialized iter_\(composite.name) as arg #0",
@@ -47,7 +48,8 @@ extension Explorer {
     private func slotIndex(_ low: Int, _ part: Int) -> Int { Explorer.position(low + 8 * part).slot }
 
     mutating func iteratorNew(_ facts: KfuncFacts) throws(Rejection) -> Flow {
-        guard let iterator = facts.iterator, let type = context.target?.pointee(of: facts.prototype.parameters[0].type)
+        guard let iterator = facts.iterator,
+            let type = context.target?.pointee(of: facts.prototype.parameters[0].type)
         else { return .next }
         let id = newID()
         state.references.append(Reference(id: id, insn: pc))

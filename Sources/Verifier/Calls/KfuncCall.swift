@@ -16,7 +16,9 @@ extension Explorer {
         let kfunc = image.kfuncs[Int(insn.imm)]
         let target = try allowed(kfunc)
         guard let prototype = target.prototype(behind: kfunc.function.id) else {
-            throw Rejection(.callType, "kfunc \(kfunc.name) has no prototype in BTF", reason: "What it takes is not known.")
+            throw Rejection(
+                .callType, "kfunc \(kfunc.name) has no prototype in BTF",
+                reason: "What it takes is not known.")
         }
         guard prototype.parameters.count <= 5, !prototype.isVariadic else {
             throw Rejection.unsupported("kfunc \(kfunc.name) with more than 5 arguments")
@@ -79,13 +81,16 @@ extension Explorer {
         let isNullable = parameter.name.hasSuffix("__nullable") || parameter.name.hasSuffix("__opt")
         if isNullable && value.isNullConstant {
             mark(value.dependencies)
-            return index + 1 < facts.prototype.parameters.count && isSize(facts.prototype.parameters[index + 1]) ? 2 : 1
+            return index + 1 < facts.prototype.parameters.count
+                && isSize(facts.prototype.parameters[index + 1]) ? 2 : 1
         }
         if index + 1 < facts.prototype.parameters.count, isSize(facts.prototype.parameters[index + 1]) {
             try checkBuffer(value, register, parameter, target)
             return 2
         }
-        for suffix in ["__str", "__map", "__alloc", "__uninit", "__refcounted_kptr", "__prog", "__irq_flag", "__aux"]
+        for suffix in [
+            "__str", "__map", "__alloc", "__uninit", "__refcounted_kptr", "__prog", "__irq_flag", "__aux",
+        ]
         where parameter.name.hasSuffix(suffix) {
             throw Rejection.unsupported("kfunc \(facts.kfunc.name) (parameter \(parameter.name))")
         }
@@ -101,12 +106,15 @@ extension Explorer {
         _ value: Register, _ register: UInt8, _ parameter: BTFParameter, _ facts: KfuncFacts
     ) throws(Rejection) {
         guard value.isScalar else {
-            throw mismatch(register, facts.kfunc, "R\(register) is not a scalar", "a number ('\(parameter.name)')")
+            throw mismatch(
+                register, facts.kfunc, "R\(register) is not a scalar", "a number ('\(parameter.name)')")
         }
         guard parameter.name.hasSuffix("__k") else { return }
         mark(value.dependencies)
         guard value.scalar.isConstant else {
-            throw mismatch(register, facts.kfunc, "R\(register) must be a known constant", "a constant ('\(parameter.name)')")
+            throw mismatch(
+                register, facts.kfunc, "R\(register) must be a known constant",
+                "a constant ('\(parameter.name)')")
         }
     }
 
@@ -120,12 +128,15 @@ extension Explorer {
     }
 
     /// Memory that a kfunc reads and may change.
-    private mutating func checkWritten(_ value: Register, _ register: UInt8, _ byteCount: Int) throws(Rejection) {
+    private mutating func checkWritten(_ value: Register, _ register: UInt8, _ byteCount: Int)
+        throws(Rejection)
+    {
         try checkMemory(value, register, byteCount, isOut: true, isExact: false)
     }
 
     private mutating func checkPointer(
-        _ value: Register, _ register: UInt8, _ parameter: BTFParameter, _ isNullable: Bool, _ facts: inout KfuncFacts,
+        _ value: Register, _ register: UInt8, _ parameter: BTFParameter, _ isNullable: Bool,
+        _ facts: inout KfuncFacts,
         _ target: BTF
     ) throws(Rejection) {
         guard let pointee = target.pointee(of: parameter.type) else { return }
@@ -141,7 +152,8 @@ extension Explorer {
             }
             guard target.isPlainData(pointee), let size = target.byteCount(of: pointee) else {
                 throw mismatch(
-                    register, facts.kfunc, "arg#\(register - 1) expected pointer to struct \(composite.name), got \(typeName(of: value))",
+                    register, facts.kfunc,
+                    "arg#\(register - 1) expected pointer to struct \(composite.name), got \(typeName(of: value))",
                     "a trusted pointer to struct \(composite.name)")
             }
             return try checkPlain(value, register, size, parameter, target)
@@ -160,21 +172,27 @@ extension Explorer {
     }
 
     private func checkObject(
-        _ value: Register, _ register: UInt8, _ wanted: TypeID, _ name: String, _ facts: inout KfuncFacts, _ target: BTF
+        _ value: Register, _ register: UInt8, _ wanted: TypeID, _ name: String, _ facts: inout KfuncFacts,
+        _ target: BTF
     ) throws(Rejection) {
         guard value.flags.contains(.trusted) else {
             throw mismatch(
                 register, facts.kfunc, "R\(register) must be referenced or trusted",
                 "a trusted pointer to struct \(name); this one was read from memory")
         }
-        guard let offset = value.constantOffset, target.embeds(wanted, in: TypeID(Int(value.payload)), at: offset) else {
+        guard let offset = value.constantOffset,
+            target.embeds(wanted, in: TypeID(Int(value.payload)), at: offset)
+        else {
             throw mismatch(
-                register, facts.kfunc, "arg#\(register - 1) expected pointer to struct \(name), got \(typeName(of: value))",
+                register, facts.kfunc,
+                "arg#\(register - 1) expected pointer to struct \(name), got \(typeName(of: value))",
                 "a pointer to struct \(name)")
         }
         guard facts.kfunc.flags.contains(.release), value.reference != 0 else { return }
         guard offset == 0 else {
-            throw mismatch(register, facts.kfunc, "R\(register) must have zero offset when passed to release func", "the object itself")
+            throw mismatch(
+                register, facts.kfunc, "R\(register) must have zero offset when passed to release func",
+                "the object itself")
         }
         facts.released = value.reference
     }
@@ -205,7 +223,9 @@ extension Explorer {
         }
         for frame in state.frames.indices {
             for slot in state.frames[frame].slots.indices
-            where state.frames[frame].slots[slot].hasSpill && state.frames[frame].slots[slot].spill.kind == .uninitialised {
+            where state.frames[frame].slots[slot].hasSpill
+                && state.frames[frame].slots[slot].spill.kind == .uninitialised
+            {
                 state.frames[frame].slots[slot] = StackSlot()
             }
         }

@@ -5,7 +5,8 @@ import BPF
 /// Depth first: at a conditional jump that may go both ways, one way is put aside with a copy of the state. What bounds
 /// the walk is the budget of instructions, as in the kernel (`do_check`).
 struct Explorer {
-    static let budget = 1_000_000
+    /// Instructions to look at, over all paths.
+    var budget = 1_000_000
     /// Estimated bytes of stored states.
     static let memoryLimit = 200 << 20
 
@@ -76,6 +77,8 @@ struct Explorer {
     var fieldCache: [FieldKey: FieldAccess] = [:]
     /// No pruning: every path to its end. For tests.
     var isPruningOff = false
+    /// For tests: every state looked at, by instruction; nil: not kept.
+    var observed: [[State]]?
 
     init(
         _ image: ProgramImage, _ context: ProgramContext, _ flow: ControlFlow, _ liveness: Liveness,
@@ -105,7 +108,7 @@ struct Explorer {
             processed += 1
             distance += 1
             insnsSinceCheckpoint += 1
-            guard processed <= Explorer.budget else {
+            guard processed <= budget else {
                 throw Rejection(
                     .programStructure, "BPF program is too large. Processed \(processed) insn",
                     reason: "Verification follows every path and stops after 1 M instructions. "
@@ -115,6 +118,7 @@ struct Explorer {
                 )
             }
             notes[pc].isReachable = true
+            if observed != nil { observed?[pc].append(state) }
             if !image.poisons.isEmpty, let sentence = image.poisons[pc] { throw poisoned(sentence) }
             switch try step(image.insns[pc]) {
             case .next: pc += image.insns[pc].isWideLoad ? 2 : 1

@@ -38,7 +38,8 @@ extension Verification {
         let names = disassemblyNames(base: low)
         let text = disassemble(Array(image.insns[low..<high]), names: names)
         return (low..<high).compactMap { index in
-            text[index - low].isEmpty ? nil : .init(number: index, text: text[index - low], isMarked: index == insn)
+            text[index - low].isEmpty
+                ? nil : .init(number: index, text: text[index - low], isMarked: index == insn)
         }
     }
 

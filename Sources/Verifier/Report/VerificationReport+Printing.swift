@@ -1,7 +1,9 @@
 extension VerificationReport: CustomStringConvertible {
     /// For people: the problem, then Reason, At, Causal path, Suggestion.
     package var description: String {
-        var lines = ["\(isUnsupported ? "Not implemented here" : "Verification failed"): \(category.rawValue): \(problem)"]
+        var lines = [
+            "\(isUnsupported ? "Not implemented here" : "Verification failed"): \(category.rawValue): \(problem)"
+        ]
         lines += ["", "Reason:", "  \(reason)"]
         if let at { lines += ["", "At:"] + atLines(at) }
         if !causalPath.isEmpty {
