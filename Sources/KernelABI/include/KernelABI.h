@@ -20,6 +20,8 @@
 /// The BTF of everything above, as an object's programs are relocated against it (little endian, one .BTF section).
 extern const unsigned char kernel_abi_btf[];
 extern const size_t kernel_abi_btf_size;
+/// The same as a pointer: an array of unknown length is not imported into Swift.
+static inline const unsigned char *kernel_abi_btf_start(void) { return kernel_abi_btf; }
 
 /// Where the host's compiler put a member: the other side of the test that compares layouts with the BTF.
 struct kernel_abi_member {
@@ -30,6 +32,7 @@ struct kernel_abi_member {
 };
 extern const struct kernel_abi_member kernel_abi_members[];
 extern const size_t kernel_abi_member_count;
+static inline const struct kernel_abi_member *kernel_abi_members_start(void) { return kernel_abi_members; }
 #endif
 
 #endif

@@ -1,0 +1,51 @@
+internal import CShim
+internal import KernelABI
+internal import OpsCore
+
+/// The congestion controls that one world knows, by number: built-ins and instances of registrations.
+final class ControlTable {
+    struct Entry {
+        let name: String
+        let attachment: Attachment
+        /// Hex of the object file; nil for a built-in.
+        let objectSHA256: String?
+        /// Keeps the instance's memory, and counts its flows.
+        let ops: WorldInstance.Ops?
+    }
+    private(set) var entries: [Entry] = []
+    private let builtins: UnsafeMutablePointer<tcp_congestion_ops>
+    /// Set while a program's `init` changes its own socket's congestion control.
+    var isSwitching = false
+
+    static let builtinNames = ["reno", "cubic"]
+
+    init() {
+        builtins = .allocate(capacity: Self.builtinNames.count)
+        builtins.initialize(to: Reno.makeOps())
+        (builtins + 1).initialize(to: Cubic.makeOps())
+        for (index, name) in Self.builtinNames.enumerated() {
+            let attachment = Attachment(ops: builtins + index, block: nil, number: UInt32(index))
+            entries.append(Entry(name: name, attachment: attachment, objectSHA256: nil, ops: nil))
+        }
+    }
+
+    deinit { builtins.deallocate() }
+
+    /// Adds one more; names are unique.
+    func add(
+        name: String, ops: UnsafePointer<tcp_congestion_ops>, block: UnsafeMutablePointer<ops_block>?,
+        objectSHA256: String?, instance: WorldInstance.Ops?
+    ) {
+        let attachment = Attachment(ops: ops, block: block, number: UInt32(entries.count))
+        entries.append(
+            Entry(name: name, attachment: attachment, objectSHA256: objectSHA256, ops: instance))
+    }
+
+    func find(_ name: String) -> Entry? { entries.first { $0.name == name } }
+
+    /// A socket's connection is over: what programs stored with it goes.
+    func socketFreed(_ socket: TCPSock, block: UnsafeMutablePointer<ops_block>?) {
+        guard let block, let instance = Instance.of(block) else { return }
+        instance.socketFreed(socket)
+    }
+}

@@ -1,0 +1,51 @@
+internal import KernelABI
+
+// What programs asked for, done after their op has returned; and TCP_CONGESTION, which they may ask for in `init`.
+
+extension Flow {
+    /// - Parameter side: whose op has just returned.
+    func runEffects(_ side: Side) {
+        guard engine.pointee.effects.depth == 0 else { return }
+        let count = engine.pointee.effects.ackCount
+        let fault = engine.pointee.effects.fault
+        for index in 0..<count {
+            let ack = engine.pointee.effects.takeACK(index)
+            // Only a receiving socket has something to acknowledge here.
+            if ack.socket == UInt(bitPattern: rp), pointee.receiverState.phase == .established {
+                sendProgramAck(ack)
+            }
+        }
+        engine.pointee.effects.clear()
+        if let fault { failLater(fault.kfunc) }
+    }
+
+    /// The flow ends when the engine is between events: its state may be in use further up the stack.
+    private func failLater(_ kfunc: StaticString) {
+        guard pointee.statistics.failure == nil else { return }
+        pointee.statistics.failure = .missingKfunc(kfunc)
+        engine.pointee.queue.push(at: engine.pointee.now, .failure, pointee.index)
+    }
+
+    /// setsockopt(TCP_CONGESTION). Kernel: `tcp_set_congestion_control`.
+    /// - Returns: 0 or a negative errno.
+    func setCongestionControl(_ name: String, socket: TCPSock) -> Int64 {
+        let side: Side = socket == tp ? .sender : .receiver
+        guard name != "cdg" else { return -524 }
+        guard socket.pointee.bpf_chg_cc_inprogress == 0 else { return -16 }
+        guard let entry = engine.pointee.controls.find(name) else { return -2 }
+        guard entry.attachment.ops != ops(side) else { return 0 }
+        socket.pointee.bpf_chg_cc_inprogress = 1
+        defer { socket.pointee.bpf_chg_cc_inprogress = 0 }
+        if socket.pointee.inet_conn.icsk_ca_initialized != 0 { callRelease(side) }
+        if side == .sender {
+            pointee.senderOps = entry.attachment
+        } else {
+            pointee.receiverOps = entry.attachment
+        }
+        socket.pointee.inet_conn.icsk_ca_ops = entry.attachment.ops
+        socket.pointee.inet_conn.icsk_ca_priv = (0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0)
+        let state = socket.pointee.inet_conn.icsk_inet.sk.__sk_common.skc_state
+        if state != UInt8(TCP_CLOSE.rawValue) { callInit(side) }
+        return 0
+    }
+}

@@ -1,0 +1,149 @@
+internal import CShim
+internal import KernelABI
+
+// Every call of a congestion control goes through here: the clocks of its instance are set before, and what it asked
+// for (ACKs, another congestion control) is done after.
+
+/// The end of a connection whose ops are called.
+enum Side {
+    case sender, receiver
+}
+
+extension Flow {
+    @inline(__always) func ops(_ side: Side) -> UnsafePointer<tcp_congestion_ops> {
+        side == .sender ? pointee.senderOps.ops : pointee.receiverOps.ops
+    }
+
+    /// Before a call.
+    @inline(__always) private func enter(_ side: Side) {
+        let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block
+        guard let block else { return }
+        let ktime = engine.ktime
+        block.pointee.ktime_ns = ktime
+        let jiffies = engine.jiffies(atKtime: ktime)
+        if block.pointee.jiffies64 != jiffies {
+            block.pointee.jiffies64 = jiffies
+            let tick = 1_000_000_000 / UInt64(engine.pointee.host.hz)
+            block.pointee.ktime_coarse_ns = ktime / tick &* tick
+        }
+        block.pointee.cpu = pointee.index % engine.pointee.host.cpus
+        engine.pointee.effects.depth &+= 1
+    }
+
+    /// After a call.
+    @inline(__always) private func leave(_ side: Side) {
+        let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block
+        if block != nil { engine.pointee.effects.depth &-= 1 }
+        if engine.pointee.effects.isPending { runEffects(side) }
+    }
+
+    // MARK: Ops that decide
+
+    @inline(__always) func callSsthresh() -> UInt32 {
+        guard let op = ops(.sender).pointee.ssthresh else { return tp.ssthresh }
+        enter(.sender)
+        let value = op(tp.sock)
+        leave(.sender)
+        return value
+    }
+
+    @inline(__always) func callUndoCwnd() -> UInt32 {
+        guard let op = ops(.sender).pointee.undo_cwnd else { return tp.cwnd }
+        enter(.sender)
+        let value = op(tp.sock)
+        leave(.sender)
+        return value
+    }
+
+    /// nil: not implemented.
+    @inline(__always) func callMinTSOSegments() -> UInt32? {
+        guard let op = ops(.sender).pointee.min_tso_segs else { return nil }
+        enter(.sender)
+        let value = op(tp.sock)
+        leave(.sender)
+        return value
+    }
+
+    /// nil: not implemented.
+    @inline(__always) func callSndbufExpand() -> UInt32? {
+        guard let op = ops(.sender).pointee.sndbuf_expand else { return nil }
+        enter(.sender)
+        let value = op(tp.sock)
+        leave(.sender)
+        return value
+    }
+
+    // MARK: Ops that are told
+
+    @inline(__always) func callCongAvoid(ack: UInt32, acked: UInt32) {
+        guard let op = ops(.sender).pointee.cong_avoid else { return }
+        enter(.sender)
+        op(tp.sock, ack, acked)
+        leave(.sender)
+    }
+
+    @inline(__always) var hasCongControl: Bool { ops(.sender).pointee.cong_control != nil }
+
+    @inline(__always) func callCongControl(ack: UInt32, flag: UInt32) {
+        guard let op = ops(.sender).pointee.cong_control else { return }
+        enter(.sender)
+        op(tp.sock, ack, Int32(bitPattern: flag), engine.pointee.rateSample)
+        leave(.sender)
+    }
+
+    @inline(__always) func callSetState(_ state: UInt8) {
+        guard let op = ops(.sender).pointee.set_state else { return }
+        enter(.sender)
+        op(tp.sock, state)
+        leave(.sender)
+    }
+
+    @inline(__always) func callCwndEvent(_ event: tcp_ca_event, _ side: Side = .sender) {
+        guard let op = ops(side).pointee.cwnd_event else { return }
+        enter(side)
+        op((side == .sender ? tp : rp).sock, event)
+        leave(side)
+    }
+
+    @inline(__always) func callInAckEvent(_ flags: UInt32, _ side: Side = .sender) {
+        guard let op = ops(side).pointee.in_ack_event else { return }
+        enter(side)
+        op((side == .sender ? tp : rp).sock, flags)
+        leave(side)
+    }
+
+    @inline(__always) func callPktsAcked(count: UInt32, rttMicroseconds: Int64, inFlightBytes: UInt32) {
+        guard let op = ops(.sender).pointee.pkts_acked else { return }
+        let sample = engine.pointee.ackSample
+        sample.pointee = ack_sample(
+            pkts_acked: count, rtt_us: Int32(truncatingIfNeeded: rttMicroseconds), in_flight: inFlightBytes)
+        enter(.sender)
+        op(tp.sock, sample)
+        leave(.sender)
+    }
+
+    /// Kernel: `tcp_init_congestion_control`.
+    func callInit(_ side: Side) {
+        let tp = side == .sender ? self.tp : rp
+        tp.pointee.prior_ssthresh = 0
+        if let op = ops(side).pointee.`init` {
+            enter(side)
+            op(tp.sock)
+            leave(side)
+        }
+        tp.pointee.inet_conn.icsk_ca_initialized = 1
+    }
+
+    /// Kernel: `tcp_cleanup_congestion_control`.
+    func callRelease(_ side: Side) {
+        guard let op = ops(side).pointee.release else { return }
+        enter(side)
+        op((side == .sender ? tp : rp).sock)
+        leave(side)
+    }
+
+    /// Whether this end's congestion control must have ECN. Kernel: `tcp_ca_needs_ecn`.
+    @inline(__always) func needsECN(_ side: Side) -> Bool {
+        ops(side).pointee.flags & UInt32(TCP_CONG_NEEDS_ECN) != 0
+    }
+}

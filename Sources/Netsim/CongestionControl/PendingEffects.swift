@@ -1,0 +1,46 @@
+internal import KernelABI
+
+/// What programs of one world asked for while they ran. Nothing of it happens before the op has returned.
+struct PendingEffects {
+    /// An ACK to send: with the `rcv_nxt` the program named and the ECN state at the time of the call, since an ACK of
+    /// DCTCP must still carry the old state.
+    struct ACK {
+        var socket: UInt
+        var rcvNxt: UInt32
+        var ecnFlags: UInt8
+    }
+    static let acksMax = 64
+
+    private var storage: UnsafeMutablePointer<ACK> = .allocate(capacity: Self.acksMax)
+    private(set) var ackCount = 0
+    /// A kfunc without implementation was reached by this socket.
+    private(set) var fault: (socket: UInt, kfunc: StaticString)?
+    /// Ops of instances that are running, 0 outside: nested only by TCP_CONGESTION in `init`.
+    var depth: Int32 = 0
+    private(set) var isPending = false
+
+    init() {}
+    func free() { storage.deallocate() }
+
+    /// - Returns: false when too many wait.
+    mutating func append(_ ack: ACK) -> Bool {
+        guard ackCount < Self.acksMax else { return false }
+        storage[ackCount] = ack
+        ackCount += 1
+        isPending = true
+        return true
+    }
+
+    mutating func fail(socket: UInt, kfunc: StaticString) {
+        if fault == nil { fault = (socket, kfunc) }
+        isPending = true
+    }
+
+    mutating func takeACK(_ index: Int) -> ACK { storage[index] }
+
+    mutating func clear() {
+        ackCount = 0
+        fault = nil
+        isPending = false
+    }
+}

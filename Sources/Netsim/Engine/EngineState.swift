@@ -1,0 +1,116 @@
+internal import KernelABI
+
+/// The flat state of one world: everything the event loop touches, behind one pointer, with no reference counting.
+///
+/// Invariant: made and freed by `World`; every pointer in it lives exactly as long. Used by one thread.
+struct EngineState {
+    var now: Nanoseconds = 0
+    /// Programs' clock at simulated time 0: 0 means "unset" to real algorithms, so a world starts later.
+    let bootNanoseconds: UInt64
+    let host: HostSettings
+    /// Timers and applications.
+    var queue: EventQueue
+    /// Heads of links and delay lines: few, and moved for every packet.
+    var traffic: EventQueue
+
+    let links: UnsafeMutablePointer<Link>
+    let linkCount: Int
+    let lines: UnsafeMutablePointer<DelayLine>
+    let lineCount: Int
+    let flows: UnsafeMutablePointer<FlowState>
+    let flowCount: Int
+
+    /// What `cong_control` and `pkts_acked` get; in the arena, like the sockets.
+    let rateSample: UnsafeMutablePointer<rate_sample>
+    let ackSample: UnsafeMutablePointer<ack_sample>
+    /// Set by a program through a helper or kfunc; looked at when its op has returned.
+    var effects: PendingEffects
+    /// Congestion controls by number, for TCP_CONGESTION.
+    unowned(unsafe) let controls: ControlTable
+
+    /// Segments in all retransmission queues, and the most there may be: bounds memory whatever programs write.
+    var segmentCount = 0
+    var segmentsMax = 1 << 21
+
+    /// The time series, if there is one; kept alive by the world.
+    var recorder: Unmanaged<Recorder>?
+
+    var eventCount: UInt64 = 0
+    /// Data packets that reached a receiver.
+    var packetCount: UInt64 = 0
+    /// The pacing clock before the burst that is being sent.
+    var priorStamp: UInt64 = 0
+    /// Initial sequence numbers.
+    var random: SplitMix64
+}
+
+typealias Engine = UnsafeMutablePointer<EngineState>
+
+extension Engine {
+    // MARK: Clocks, all from one counter.
+
+    @inline(__always) var ktime: UInt64 { pointee.bootNanoseconds &+ UInt64(bitPattern: pointee.now) }
+    /// Kernel: `INITIAL_JIFFIES` makes the 32-bit counter wrap five minutes after boot.
+    @inline(__always) func jiffies(atKtime ktime: UInt64) -> UInt64 {
+        let hz = UInt64(pointee.host.hz)
+        return UInt64(UInt32(bitPattern: -300 &* Int32(hz))) &+ (ktime &* hz) / 1_000_000_000
+    }
+    @inline(__always) var jiffies64: UInt64 { jiffies(atKtime: ktime) }
+    @inline(__always) var jiffies32: UInt32 { UInt32(truncatingIfNeeded: jiffies64) }
+    @inline(__always) var millisecondsStamp: UInt32 { UInt32(truncatingIfNeeded: ktime / 1_000_000) }
+    @inline(__always) var jiffyMicroseconds: UInt32 { 1_000_000 / pointee.host.hz }
+
+    /// Kernel: `usecs_to_jiffies`, rounded up.
+    @inline(__always) func jiffies(microseconds: UInt32) -> UInt32 {
+        let product = UInt64(microseconds) &* UInt64(pointee.host.hz)
+        return UInt32(truncatingIfNeeded: (product &+ 999_999) / 1_000_000)
+    }
+    @inline(__always) func microseconds(jiffies: UInt32) -> UInt32 {
+        UInt32(truncatingIfNeeded: UInt64(jiffies) &* 1_000_000 / UInt64(pointee.host.hz))
+    }
+
+    /// Simulated time at which a timer that is set now for jiffy `expires` fires.
+    ///
+    /// The kernel's timer wheel never fires early: it rounds up to its level's step, which grows eightfold from level to
+    /// level (one jiffy up to 63 jiffies ahead, then eight, …).
+    func wheelTime(of expires: UInt64) -> Nanoseconds {
+        let delta = Int64(bitPattern: expires &- jiffies64)
+        var level: UInt64 = 0
+        var reach: Int64 = 63
+        while delta >= reach, level < 8 {
+            level += 1
+            reach <<= 3
+        }
+        let shift = 3 * level
+        let rounded = ((expires >> shift) &+ 1) << shift
+        return time(ofJiffy: rounded)
+    }
+
+    private func time(ofJiffy jiffy: UInt64) -> Nanoseconds {
+        let hz = UInt64(pointee.host.hz)
+        let since = jiffy &- UInt64(UInt32(bitPattern: -300 &* Int32(hz)))
+        let (product, overflow) = since.multipliedReportingOverflow(by: 1_000_000_000)
+        if overflow { return .never - 1 }
+        let ktime = (product &+ hz &- 1) / hz
+        return max(Nanoseconds(bitPattern: ktime &- pointee.bootNanoseconds), pointee.now)
+    }
+
+    // MARK: Traffic
+
+    /// Puts a packet on the first link of its flow's path, or on the next one.
+    @inline(__always) func transmit(_ packet: Packet) {
+        let link = pointee.flows[Int(packet.flow)].path[Int(packet.hop)]
+        if pointee.links[Int(link)].accept(packet, at: pointee.now) {
+            pointee.traffic.push(at: pointee.links[Int(link)].nextDelivery, .link, link)
+        }
+    }
+
+    /// Sends an ACK on its way back.
+    @inline(__always) func transmit(_ ack: Acknowledgement, line: UInt32) {
+        let isFirst = pointee.lines[Int(line)].packets.isEmpty
+        var ack = ack
+        ack.due = pointee.now &+ pointee.lines[Int(line)].delay
+        pointee.lines[Int(line)].packets.append(ack)
+        if isFirst { pointee.traffic.push(at: ack.due, .delayLine, line) }
+    }
+}

@@ -1,0 +1,81 @@
+internal import KernelABI
+
+extension Engine {
+    /// Runs events up to and including `deadline`, at most `budget` of them.
+    /// - Returns: whether there may be more before `deadline`.
+    func run(until deadline: Nanoseconds, budget: Int) -> Bool {
+        var left = budget
+        while left > 0 {
+            left -= 1
+            let traffic = pointee.traffic.first
+            let timer = pointee.queue.first
+            // Ties go to timers: the two queues number their entries apart, so this is the rule between them.
+            if let event = timer, event.time <= traffic?.time ?? .never {
+                guard event.time <= deadline else { break }
+                pointee.now = event.time
+                pointee.eventCount &+= 1
+                handle(event)
+            } else if let event = traffic {
+                guard event.time <= deadline else { break }
+                pointee.now = event.time
+                pointee.eventCount &+= 1
+                if event.kind == .link { deliver(link: event.index) } else { deliver(line: event.index) }
+            } else {
+                break
+            }
+        }
+        if left > 0 { pointee.now = deadline }
+        return left == 0
+    }
+
+    private func handle(_ event: Event) {
+        pointee.queue.removeFirst()
+        let flow = pointee.flows + Int(event.index)
+        switch event.kind {
+        case .slowTimers: flow.fireSlowTimers(scheduled: event.time)
+        case .fastTimers: flow.fireFastTimers(scheduled: event.time)
+        case .application: flow.runApplication()
+        case .sample: sampleFlows(index: event.index)
+        case .record: recordRow()
+        case .failure: flow.endFailed()
+        case .link, .delayLine: assertionFailure("traffic in the timer queue")
+        }
+    }
+
+    /// The packet at the head of a link has crossed it: on to the next hop or to its receiver.
+    private func deliver(link: UInt32) {
+        let links = pointee.links + Int(link)
+        var packet = links.pointee.packets.at(links.pointee.packets.head).pointee
+        links.pointee.removeFirst(at: pointee.now)
+        let next = links.pointee.nextDelivery
+        if next != .never {
+            pointee.traffic.rescheduleFirst(at: next)
+        } else {
+            pointee.traffic.removeFirst()
+        }
+        let flow = pointee.flows + Int(packet.flow)
+        guard flow.pointee.generation == packet.generation else { return }
+        packet.hop += 1
+        if packet.hop < flow.pointee.hopCount {
+            transmit(packet)
+        } else {
+            if packet.length > 0 { pointee.packetCount &+= 1 }
+            flow.receive(packet)
+        }
+    }
+
+    private func deliver(line: UInt32) {
+        let lines = pointee.lines + Int(line)
+        let ack = lines.pointee.packets.at(lines.pointee.packets.head).pointee
+        lines.pointee.packets.removeFirst()
+        if lines.pointee.packets.isEmpty {
+            pointee.traffic.removeFirst()
+        } else {
+            let due = lines.pointee.packets.at(lines.pointee.packets.head).pointee.due
+            pointee.traffic.rescheduleFirst(at: due)
+        }
+        let flow = pointee.flows + Int(ack.flow)
+        guard flow.pointee.generation == ack.generation else { return }
+        flow.receive(ack)
+    }
+}

@@ -1,0 +1,103 @@
+/// What happens at an event's time; `index` says to which link, delay line or flow.
+enum EventKind: UInt8 {
+    /// The packet at the head of a link reaches the link's far end.
+    case link
+    /// The ACK at the head of a delay line reaches its sender.
+    case delayLine
+    /// The flow's earliest jiffies timer is due, or was moved: the handler looks.
+    case slowTimers
+    /// The same for its high-resolution timers (pacing, compressed ACKs).
+    case fastTimers
+    /// The flow's application acts.
+    case application
+    /// All flows are sampled for the result.
+    case sample
+    /// A row of the time series is closed.
+    case record
+    /// The flow cannot go on: it is taken down.
+    case failure
+}
+
+struct Event {
+    var time: Nanoseconds
+    /// Grows by one with each insertion: ties go to what was inserted first.
+    var sequence: UInt64
+    var index: UInt32
+    var kind: EventKind
+}
+
+/// A binary heap on (time, sequence).
+///
+/// Packets in flight are not here: each link and delay line has one entry, for its head. So the heap holds a few entries
+/// per flow and link, and the entry that is popped and pushed back for every packet costs one sift (`replaceFirst`).
+struct EventQueue {
+    private var base: UnsafeMutablePointer<Event>
+    private var capacity: Int
+    private(set) var count = 0
+    private var nextSequence: UInt64 = 0
+
+    init(capacity: Int) {
+        self.capacity = max(capacity, 16)
+        base = .allocate(capacity: self.capacity)
+    }
+
+    func free() { base.deallocate() }
+
+    @inline(__always) var first: Event? { count > 0 ? base[0] : nil }
+
+    @inline(__always) private static func isBefore(_ a: Event, _ b: Event) -> Bool {
+        a.time != b.time ? a.time < b.time : a.sequence < b.sequence
+    }
+
+    mutating func push(at time: Nanoseconds, _ kind: EventKind, _ index: UInt32) {
+        if count == capacity { grow() }
+        let event = Event(time: time, sequence: nextSequence, index: index, kind: kind)
+        nextSequence &+= 1
+        var hole = count
+        count += 1
+        while hole > 0 {
+            let parent = (hole - 1) >> 1
+            guard Self.isBefore(event, base[parent]) else { break }
+            base[hole] = base[parent]
+            hole = parent
+        }
+        base[hole] = event
+    }
+
+    mutating func removeFirst() {
+        assert(count > 0)
+        count -= 1
+        if count > 0 { sink(base[count]) }
+    }
+
+    /// Moves the first event to a later time: one sift instead of a pop and a push.
+    @inline(__always) mutating func rescheduleFirst(at time: Nanoseconds) {
+        var event = base[0]
+        event.time = time
+        event.sequence = nextSequence
+        nextSequence &+= 1
+        sink(event)
+    }
+
+    /// Puts `event` into the hole at the root.
+    private mutating func sink(_ event: Event) {
+        var hole = 0
+        while true {
+            var child = 2 * hole + 1
+            guard child < count else { break }
+            if child + 1 < count, Self.isBefore(base[child + 1], base[child]) { child += 1 }
+            guard Self.isBefore(base[child], event) else { break }
+            base[hole] = base[child]
+            hole = child
+        }
+        base[hole] = event
+    }
+
+    @inline(never) private mutating func grow() {
+        let bigger = UnsafeMutablePointer<Event>.allocate(capacity: capacity * 2)
+        bigger.moveInitialize(from: base, count: count)
+        base.deallocate()
+        base = bigger
+        capacity *= 2
+    }
+}

@@ -1,0 +1,202 @@
+internal import CShim
+internal import KernelABI
+internal import OpsCore
+
+/// One simulation: its network, flows, clock, random streams. Owns the engine's memory; used by one thread.
+package final class World {
+    let scenario: Scenario
+    let engine: Engine
+    let controls: ControlTable
+    let memory: SocketMemory
+    /// Paths of all flows, one after the other.
+    private let paths: UnsafeMutablePointer<UInt32>
+    /// One name per flow: `a`, or `a.1` … `a.n`.
+    let flowNames: [String]
+    /// Which entry of the scenario a flow comes from.
+    let flowSpecs: [Int]
+    let recorder: Recorder?
+    private var isOver = false
+
+    /// - Parameter controls: must know every congestion control that the scenario names.
+    /// - Throws: ENOENT for one that is missing; ENOMEM.
+    init(_ scenario: Scenario, controls: ControlTable, memory: SocketMemory) throws(OpsError) {
+        self.scenario = scenario
+        self.controls = controls
+        self.memory = memory
+        (flowNames, flowSpecs) = World.names(scenario)
+        engine = .allocate(capacity: 1)
+        let hops = flowSpecs.reduce(0) { $0 + scenario.flows[$1].path.count }
+        paths = .allocate(capacity: max(hops, 1))
+        recorder = scenario.recordInterval.map {
+            Recorder(scenario, interval: $0, flowCount: scenario.flowCount)
+        }
+
+        let (lines, lineOf) = World.delayLines(scenario)
+        let links = UnsafeMutablePointer<Link>.allocate(capacity: scenario.links.count)
+        for (index, spec) in scenario.links.enumerated() {
+            (links + index).initialize(to: World.makeLink(spec, seed: scenario.seed &+ UInt64(index)))
+        }
+        let lineBase = UnsafeMutablePointer<DelayLine>.allocate(capacity: max(lines.count, 1))
+        for (index, delay) in lines.enumerated() {
+            (lineBase + index).initialize(to: DelayLine(delay: delay))
+        }
+        let flows = UnsafeMutablePointer<FlowState>.allocate(capacity: max(flowNames.count, 1))
+
+        var random = SplitMix64.split(seed: scenario.seed, name: "boot")
+        engine.initialize(
+            to: EngineState(
+                // One hour and up to 64 s, in steps that keep microseconds whole.
+                bootNanoseconds: 3_600_000_000_000 + (random.next() & 0x3ff_ffff) * 1000, host: scenario.host,
+                queue: EventQueue(capacity: 4 * flowNames.count + 64),
+                traffic: EventQueue(capacity: scenario.links.count + lines.count + 16), links: links,
+                linkCount: scenario.links.count, lines: lineBase, lineCount: lines.count, flows: flows,
+                flowCount: flowNames.count, rateSample: try memory.makeRateSample(),
+                ackSample: try memory.makeAckSample(), effects: PendingEffects(), controls: controls,
+                random: SplitMix64.split(seed: scenario.seed, name: "sequence numbers")))
+        try makeFlows(lineOf: lineOf)
+        schedule()
+    }
+
+    deinit {
+        // Flows still hold what programs gave them: their release comes before the memory goes.
+        finish()
+        for index in 0..<engine.pointee.flowCount {
+            let flow = engine.pointee.flows + index
+            flow.pointee.segments.free()
+            flow.pointee.receiverState.outOfOrder.free()
+            flow.pointee.statistics.free()
+        }
+        for index in 0..<engine.pointee.linkCount { engine.pointee.links[index].free() }
+        for index in 0..<engine.pointee.lineCount { engine.pointee.lines[index].free() }
+        engine.pointee.links.deallocate()
+        engine.pointee.lines.deallocate()
+        engine.pointee.flows.deallocate()
+        engine.pointee.queue.free()
+        engine.pointee.traffic.free()
+        engine.pointee.effects.free()
+        engine.deinitialize(count: 1)
+        engine.deallocate()
+        paths.deallocate()
+    }
+
+    // MARK: Running
+
+    /// Simulated time so far.
+    package var now: Int64 { engine.pointee.now }
+
+    /// Runs at most `budget` events.
+    /// - Returns: whether the run is not over yet.
+    package func step(budget: Int) -> Bool {
+        guard !isOver else { return false }
+        engine.pointee.recorder = recorder.map { Unmanaged.passUnretained($0) }
+        if engine.run(until: scenario.duration, budget: budget) { return true }
+        isOver = true
+        return false
+    }
+
+    /// Closes every connection that is still open, as the end of a process does.
+    func finish() {
+        for index in 0..<engine.pointee.flowCount {
+            let flow = engine.pointee.flows + index
+            if flow.pointee.phase != .failed { flow.endConnection(.done) }
+        }
+    }
+
+    // MARK: Making
+
+    private static func names(_ scenario: Scenario) -> ([String], [Int]) {
+        var names: [String] = []
+        var specs: [Int] = []
+        for (index, flow) in scenario.flows.enumerated() {
+            for number in 0..<flow.count {
+                names.append(flow.count == 1 ? flow.name : "\(flow.name).\(number + 1)")
+                specs.append(index)
+            }
+        }
+        return (names, specs)
+    }
+
+    /// Return delay = base RTT less the one-way delays of the path; flows that share it share a line.
+    private static func delayLines(_ scenario: Scenario) -> (delays: [Nanoseconds], lineOf: [UInt32]) {
+        var delays: [Nanoseconds] = []
+        var known: [Nanoseconds: UInt32] = [:]
+        var lineOf: [UInt32] = []
+        for flow in scenario.flows {
+            let back = flow.rtt - flow.path.reduce(Int64(0)) { $0 + scenario.links[$1].delay }
+            if let line = known[back] {
+                lineOf.append(line)
+            } else {
+                known[back] = UInt32(delays.count)
+                lineOf.append(UInt32(delays.count))
+                delays.append(back)
+            }
+        }
+        return (delays, lineOf)
+    }
+
+    private static func makeLink(_ spec: Scenario.LinkSpec, seed: UInt64) -> Link {
+        var outage: (from: Nanoseconds, to: Nanoseconds)?
+        if let from = spec.outageFrom, let to = spec.outageTo { outage = (from, to) }
+        let steps = spec.rate.map { RateSchedule.Step(at: $0.at, bitsPerSecond: $0.bitsPerSecond) }
+        return Link(
+            delay: spec.delay, bufferBytes: spec.bufferBytes, markBytes: spec.markBytes, loss: spec.loss,
+            outage: outage, rate: RateSchedule(steps: steps), seed: seed)
+    }
+
+    private func makeFlows(lineOf: [UInt32]) throws(OpsError) {
+        var path = paths
+        for (index, specIndex) in flowSpecs.enumerated() {
+            let spec = scenario.flows[specIndex]
+            guard let control = controls.find(spec.cc), let receiverControl = controls.find(spec.receiverCC)
+            else {
+                let missing = controls.find(spec.cc) == nil ? spec.cc : spec.receiverCC
+                throw OpsError(
+                    "not-found", errno: OpsError.enoent,
+                    "flow '\(spec.name)': there is no congestion control '\(missing)'",
+                    suggestion: "register an object whose struct has .name = \"\(missing)\"")
+            }
+            let start = UnsafePointer(path)
+            for hop in spec.path {
+                path.pointee = UInt32(hop)
+                path += 1
+            }
+            let flow = engine.pointee.flows + index
+            flow.initialize(
+                to: FlowState(
+                    engine: engine, index: UInt32(index), sender: try memory.makeSocket(of: flow),
+                    senderOps: control.attachment, segments: Ring(capacity: 16),
+                    receiver: try memory.makeSocket(of: flow), receiverOps: receiverControl.attachment,
+                    receiverState: ReceiverState(), path: start, hopCount: UInt8(spec.path.count),
+                    delayLine: lineOf[specIndex], ecn: spec.ecn,
+                    application: Application(kind: spec.app.kind, start: spec.start, stop: spec.stop)))
+        }
+    }
+
+    private func schedule() {
+        for index in 0..<flowNames.count {
+            let start = engine.pointee.flows[index].application.start
+            engine.pointee.queue.push(at: start, .application, UInt32(index))
+        }
+        for kind in [SampleKind.ordinary, .transfers] where flowSpecs.contains(where: { isOf(kind, $0) }) {
+            engine.pointee.queue.push(at: 0, .sample, kind.rawValue)
+        }
+        if let interval = scenario.recordInterval {
+            engine.pointee.queue.push(at: interval, .record, 0)
+        }
+    }
+
+    private func isOf(_ kind: SampleKind, _ spec: Int) -> Bool {
+        if case .transfer = scenario.flows[spec].app { return kind == .transfers }
+        return kind == .ordinary
+    }
+}
+
+extension Scenario.AppSpec {
+    var kind: Application.Kind {
+        switch self {
+        case .bulk: .bulk
+        case .transfer(let bytes, let count, let gap): .transfer(bytes: bytes, count: count, gap: gap)
+        case .write(let bytes, let every): .write(bytes: bytes, every: every)
+        }
+    }
+}

@@ -1,0 +1,61 @@
+internal import KernelABI
+
+/// What the result says about a flow, over all its connections.
+struct FlowStatistics {
+    var connectTime: Nanoseconds = 0
+    var hasReceivedFIN = false
+    var failure: FlowFailure?
+
+    /// Of connections that are closed; the open one adds its own (`total`).
+    private var closedBytesAcked: UInt64 = 0
+    private var closedRetransmissions: UInt64 = 0
+    private(set) var lossEvents: UInt64 = 0
+    private(set) var rtoEvents: UInt64 = 0
+    private(set) var minRTT: UInt32 = .max
+
+    private(set) var samples: UInt64 = 0
+    private(set) var srttSum: Double = 0
+    private(set) var cwndSum: Double = 0
+    private(set) var slowStartExit: (time: Nanoseconds, cwnd: UInt32)?
+
+    /// Completion times, in order.
+    private(set) var completions: Ring<Nanoseconds>
+
+    init() { completions = Ring(capacity: 4) }
+    func free() { completions.free() }
+
+    /// Kernel: tracepoint `tcp_cong_state_set`; a repeated timeout counts again.
+    @inline(__always) mutating func enter(_ state: UInt8, from before: UInt8) {
+        if state == CAState.recovery, before < CAState.recovery { lossEvents &+= 1 }
+        if state == CAState.loss { rtoEvents &+= 1 }
+    }
+
+    /// What TCP_INFO would say now.
+    mutating func sample(_ tp: TCPSock, at time: Nanoseconds) {
+        samples &+= 1
+        srttSum += Double(tp.pointee.srtt_us >> 3)
+        cwndSum += Double(tp.cwnd)
+        if slowStartExit == nil, tp.ssthresh < Kernel.infiniteSsthresh { slowStartExit = (time, tp.cwnd) }
+    }
+
+    mutating func completed(after elapsed: Nanoseconds) { completions.append(elapsed) }
+
+    mutating func closeConnection(_ tp: TCPSock) {
+        closedBytesAcked &+= Self.payloadAcked(tp)
+        closedRetransmissions &+= UInt64(tp.pointee.total_retrans)
+        minRTT = min(minRTT, tp.minRTT)
+    }
+
+    /// Without the SYN's and the FIN's sequence numbers.
+    private static func payloadAcked(_ tp: TCPSock) -> UInt64 {
+        let all = tp.pointee.bytes_acked
+        guard all > 0 else { return 0 }
+        return all - 1
+    }
+
+    func bytesAcked(open tp: TCPSock?) -> UInt64 { closedBytesAcked &+ (tp.map(Self.payloadAcked) ?? 0) }
+    func retransmissions(open tp: TCPSock?) -> UInt64 {
+        closedRetransmissions &+ (tp.map { UInt64($0.pointee.total_retrans) } ?? 0)
+    }
+    func minRTT(open tp: TCPSock?) -> UInt32 { min(minRTT, tp?.minRTT ?? .max) }
+}

@@ -1,0 +1,40 @@
+/// One segment of the retransmission queue. Kernel counterpart: an skb of the rtx queue, at most one segment long.
+struct Segment {
+    struct Flags: OptionSet {
+        var rawValue: UInt8
+        static let sacked = Flags(rawValue: 1)
+        /// A retransmission of it is in flight.
+        static let retransmitted = Flags(rawValue: 2)
+        static let lost = Flags(rawValue: 4)
+        static let everRetransmitted = Flags(rawValue: 8)
+        static let syn = Flags(rawValue: 16)
+        static let fin = Flags(rawValue: 32)
+        static let appLimited = Flags(rawValue: 64)
+        /// In the list of segments by time of transmission.
+        static let listed = Flags(rawValue: 128)
+
+        @inline(__always) var isRetransmission: Bool {
+            !isDisjoint(with: [.retransmitted, .everRetransmitted])
+        }
+    }
+
+    var seq: UInt32
+    /// After its payload and its SYN or FIN.
+    var end: UInt32
+    /// Last transmission, on the programs' clock.
+    var sentNanoseconds: UInt64
+    /// Delivery state when it was last sent, microseconds and segments; `deliveredMstamp` 0 means "used up".
+    var firstTxMstamp: UInt64
+    var deliveredMstamp: UInt64
+    var delivered: UInt32
+    var deliveredCE: UInt32
+    /// Neighbours in the list by time of transmission; numbers in the ring, or `Segment.none`.
+    var next: UInt32
+    var previous: UInt32
+    var flags: Flags
+
+    @inline(__always) var sentMicroseconds: UInt64 { sentNanoseconds / 1000 }
+    @inline(__always) var payload: UInt32 {
+        end &- seq &- (flags.contains(.fin) ? 1 : 0) &- (flags.contains(.syn) ? 1 : 0)
+    }
+}

@@ -1,0 +1,110 @@
+/// One link: random loss, outage, drop-tail queue in bytes with CE marks, FIFO service at a rate, one-way delay.
+///
+/// ```
+/// arrive ─▶ loss? ─▶ outage? ─▶ queue + len > buffer? ─▶ mark? ─▶ serve at rate ─▶ delay ─▶ deliver
+/// ```
+/// `packets` holds what is queued, in service or propagating, in order: `served` divides what is still in the queue from
+/// what has left it, so no packet needs an event of its own.
+///
+/// Source: reference/linux-tcp, "Model of the link".
+struct Link {
+    let delay: Nanoseconds
+    let bufferBytes: UInt64
+    let markBytes: UInt64
+    /// Probability of loss of a packet with payload.
+    let loss: Double
+    let outage: (from: Nanoseconds, to: Nanoseconds)
+    let rate: UnsafeMutablePointer<RateSchedule>
+
+    var packets: Ring<Packet>
+    /// Number of the first packet that is not fully serialized yet.
+    private var served: UInt32 = 0
+    private(set) var queueBytes: UInt64 = 0
+    private var lastEnd: Nanoseconds = 0
+    private var random: SplitMix64
+    var statistics = LinkStatistics()
+
+    /// Packets that one link may hold, whatever its buffer says: bounds memory in hostile scenarios.
+    static let packetsMax = 1 << 22
+
+    init(
+        delay: Nanoseconds, bufferBytes: UInt64, markBytes: UInt64?, loss: Double,
+        outage: (from: Nanoseconds, to: Nanoseconds)?, rate: RateSchedule, seed: UInt64
+    ) {
+        self.delay = delay
+        self.bufferBytes = bufferBytes
+        self.markBytes = markBytes ?? .max
+        self.loss = loss
+        self.outage = outage ?? (.never, .never)
+        self.rate = .allocate(capacity: 1)
+        self.rate.initialize(to: rate)
+        packets = Ring(capacity: 64)
+        random = SplitMix64(seed: seed)
+    }
+
+    func free() {
+        packets.free()
+        rate.deinitialize(count: 1)
+        rate.deallocate()
+        statistics.free()
+    }
+
+    /// When the packet at the head reaches the far end.
+    @inline(__always) var nextDelivery: Nanoseconds {
+        packets.isEmpty ? .never : packets.at(packets.head).pointee.serviceEnd &+ delay
+    }
+
+    /// Takes packets whose service has ended out of the queue's byte count.
+    @inline(__always) mutating func settle(at now: Nanoseconds) {
+        while served != packets.tail {
+            let packet = packets.at(served)
+            guard packet.pointee.serviceEnd <= now else { break }
+            queueBytes &-= UInt64(packet.pointee.wireLength)
+            served &+= 1
+        }
+    }
+
+    /// - Returns: whether the packet was accepted into an empty link, so that its delivery needs an event.
+    @inline(__always) mutating func accept(_ packet: Packet, at now: Nanoseconds) -> Bool {
+        settle(at: now)
+        statistics.arrived &+= 1
+        if loss > 0, packet.length > 0, random.nextUnit() < loss {
+            statistics.lost &+= 1
+            return false
+        }
+        if now >= outage.from, now < outage.to {
+            statistics.lost &+= 1
+            return false
+        }
+        let length = UInt64(packet.wireLength)
+        if queueBytes &+ length > bufferBytes || packets.count >= Self.packetsMax {
+            statistics.dropped &+= 1
+            return false
+        }
+        let wasEmpty = packets.isEmpty
+        if wasEmpty { served = packets.tail }
+        var packet = packet
+        if queueBytes >= markBytes, packet.flags.contains(.ect) || packet.flags.contains(.ce) {
+            packet.flags.insert(.ce)
+            statistics.marked &+= 1
+        }
+        let start = max(lastEnd, now)
+        lastEnd = rate.pointee.end(of: packet.wireLength, from: start)
+        packet.serviceEnd = lastEnd
+        packets.append(packet)
+        queueBytes &+= length
+        statistics.accept(bytes: length, delay: start &- now)
+        return wasEmpty
+    }
+
+    @inline(__always) mutating func removeFirst(at now: Nanoseconds) {
+        settle(at: now)
+        packets.removeFirst()
+    }
+
+    /// IP bytes whose service ends by `end`, the one in service counted in part. Call once, at the end of the run.
+    mutating func servedBytes(at end: Nanoseconds) -> Double {
+        settle(at: end)
+        return Double(statistics.bytesAccepted &- queueBytes)
+    }
+}

@@ -1,0 +1,124 @@
+internal import CShim
+internal import KernelABI
+package import OpsCore
+internal import Synchronization
+
+/// Runs one scenario against the registrations of a runtime.
+package struct Simulation: Sendable {
+    package struct Options: Sendable {
+        /// Adds CPU and wall time to the result, which is then not reproducible.
+        package var timing = false
+        /// Who pays for the instances.
+        package var uid: UInt32 = 0
+        /// Events between two looks at `progress`.
+        package var eventsPerStep = 20_000
+
+        package init() {}
+    }
+
+    package struct Progress: Sendable {
+        /// Simulated nanoseconds, and how many there will be.
+        package var now: Int64
+        package var duration: Int64
+    }
+
+    package enum Outcome: Sendable {
+        /// The result object of INTERFACES, as JSON bytes.
+        case finished([UInt8])
+        case cancelled
+    }
+
+    private let scenario: Scenario
+    private let runtime: OpsRuntime
+    private let subsystem: TCPCongestionControl
+    private let options: Options
+
+    package init(
+        _ scenario: Scenario, runtime: OpsRuntime, subsystem: TCPCongestionControl,
+        options: Options = Options()
+    ) {
+        self.scenario = scenario
+        self.runtime = runtime
+        self.subsystem = subsystem
+        self.options = options
+    }
+
+    /// Blocks until the run is over; the world has a thread of its own.
+    ///
+    /// - Parameter progress: called between events, on the world's thread; false cancels the run.
+    /// - Throws: ENOENT for a congestion control that nobody has registered; ENOMEM; EBUSY.
+    package func run(
+        progress: @escaping @Sendable (Progress) -> Bool = { _ in true }
+    ) throws(OpsError) -> Outcome {
+        let box = Mutex<Result<Outcome, OpsError>?>(nil)
+        let started = withoutActuallyEscaping(progress) { progress in
+            WorldThread.run {
+                let result: Result<Outcome, OpsError>
+                do throws(OpsError) { result = .success(try runHere(progress)) } catch {
+                    result = .failure(error)
+                }
+                box.withLock { $0 = result }
+            }
+        }
+        guard started, let result = box.withLock({ $0 }) else {
+            throw OpsError("memory", errno: OpsError.enomem, "no thread for the simulation")
+        }
+        return try result.get()
+    }
+
+    private func runHere(_ progress: (Progress) -> Bool) throws(OpsError) -> Outcome {
+        let (cpu, wall) = (WorldThread.cpuSeconds, WorldThread.wallSeconds)
+        let memory = try SocketMemory(flowCount: scenario.flowCount)
+        let controls = ControlTable()
+        let instances = try instantiate(memory, into: controls)
+        defer { instances?.close() }
+        let world = try World(scenario, controls: controls, memory: memory)
+        defer { world.finish() }
+        while world.step(budget: options.eventsPerStep) {
+            instances?.announce()
+            guard progress(Progress(now: world.now, duration: scenario.duration)) else { return .cancelled }
+        }
+        var timing: SimulationTiming?
+        if options.timing {
+            timing = SimulationTiming(
+                cpuSeconds: WorldThread.cpuSeconds - cpu, wallSeconds: WorldThread.wallSeconds - wall)
+        }
+        return .finished(world.result(timing: timing))
+    }
+
+    /// One instance per object for all registrations that the scenario names, or that their `init` may switch to.
+    private func instantiate(
+        _ memory: SocketMemory, into controls: ControlTable
+    ) throws(OpsError) -> WorldInstance? {
+        var maps: [StructOpsMap] = []
+        // The caller's references keep the maps until the world has its own.
+        defer { for map in maps { map.put() } }
+        for name in scenario.controlNames where controls.find(name) == nil {
+            guard let map = subsystem.get(name) else {
+                throw OpsError(
+                    "not-found", errno: OpsError.enoent, "there is no congestion control '\(name)'",
+                    suggestion: "register an object whose struct has .name = \"\(name)\"")
+            }
+            maps.append(map)
+        }
+        guard !maps.isEmpty else { return nil }
+        var configuration = Instance.Configuration()
+        configuration.cpus = Int(scenario.host.cpus)
+        configuration.seed = scenario.seed
+        let instances = try runtime.instantiate(
+            maps.map(\.id), world: nil, arena: memory.arena, configuration: configuration, uid: options.uid)
+        let digests = try objectDigests()
+        for (map, ops) in zip(maps, instances.ops) {
+            controls.add(
+                name: map.opsName ?? "", ops: ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self),
+                block: ops.block, objectSHA256: digests[map.id], instance: ops)
+        }
+        return instances
+    }
+
+    private func objectDigests() throws(OpsError) -> [UInt32: String] {
+        var digests: [UInt32: String] = [:]
+        for info in try runtime.registrations(nil) { digests[info.id] = info.objectSHA256 }
+        return digests
+    }
+}
