@@ -153,10 +153,12 @@ private struct BTFExtParser {
             let count = Int(words[next + 1])
             next += 2
             guard count > 0 else { throw .emptySection(part: part, name: name) }
-            // No overflow: two 32-bit numbers.
-            guard count * size <= 4 * (end - next) else {
-                throw .truncated(
-                    part: part, needed: count * size, available: 4 * (end - next), offset: 4 * next)
+            let available = 4 * (end - next)
+            // Two 32-bit numbers may overflow 63 bits.
+            let (needed, overflow) = count.multipliedReportingOverflow(by: size)
+            guard !overflow, needed <= available else {
+                let needed = overflow ? Int.max : needed
+                throw .truncated(part: part, needed: needed, available: available, offset: 4 * next)
             }
             var records: [Record] = []
             records.reserveCapacity(count)

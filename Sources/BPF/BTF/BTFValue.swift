@@ -53,7 +53,7 @@ private struct BTFValueReader {
     let bytes: [UInt8]
     let pointer: (TypeID, UInt64) -> BTFValue?
     /// Values that may still be made. Members may overlap, so hostile types describe more values than there are bytes.
-    var budget = 1 << 20
+    var budget = 1 << 18
 
     mutating func read(_ type: TypeID, at offset: Int) -> BTFValue {
         guard budget > 0 else { return .text("...") }

@@ -1,0 +1,1 @@
+../../../Fuzz/Bodies/BTFFuzz.swift
