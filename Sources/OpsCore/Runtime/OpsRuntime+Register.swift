@@ -26,6 +26,7 @@ extension OpsRuntime {
                 registered.append(try core.register(name, of: object, id: ids[name]))
             }
         } catch {
+            let error = error.located(in: object)
             for map in registered.reversed() { core.withdraw(map) }
             core.report(
                 OpsEvent(
@@ -52,6 +53,7 @@ extension OpsRuntime {
                 core.report(core.event(.register, map))
                 registered.append(core.info(map))
             } catch {
+                let error = error.located(in: object)
                 core.report(
                     OpsEvent(
                         kind: .refuse, name: name, objectSHA256: object.prepared.sha256, error: error,
@@ -112,11 +114,23 @@ extension OpsRuntime {
                 "update", OpsError.einval,
                 "'\(variable.name)' was not made for links (SEC(\".struct_ops.link\"))")
         }
-        let new = try core.makeMap(variable, of: object, id: newID)
+        let new: StructOpsMap
+        do { new = try core.makeMap(variable, of: object, id: newID) } catch {
+            throw error.located(in: object)
+        }
         defer { new.close() }
         try core.updateLink(
             link.id, map: new.id, expected: expected, flags: expected == nil ? 0 : RuntimeCore.replaceFlag)
         core.report(core.event(.update, new))
         return core.info(new)
+    }
+}
+
+extension OpsError {
+    /// The same, with the object's name where none is known.
+    func located(in object: LoadedObject) -> OpsError {
+        var error = self
+        error.location.object = error.location.object ?? object.prepared.name
+        return error
     }
 }

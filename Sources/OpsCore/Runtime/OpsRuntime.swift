@@ -36,6 +36,9 @@ public final class OpsRuntime: Sendable {
         core = RuntimeCore(configuration: configuration)
     }
 
+    /// Tables and maps refer to each other. Worlds and hosts that still hold a map keep what they use.
+    deinit { core.withTables { $0 = RuntimeCore.Tables() } }
+
     /// Threads that call ops through `StructOpsMap.kdata` join here; worlds do so by themselves.
     public var quiescence: QuiescenceDomain { core.quiescence }
 

@@ -20,6 +20,7 @@ struct RegisterTests {
         let bad = try policy.load(Self.twoMaps(second: ".name = \"no-good\","))
         let error = try refusal { _ = try policy.runtime.register(object: bad.id) }
         #expect(error.errno == OpsError.einval)
+        #expect(error.location.object == "pol.bpf.o")
         #expect(error.location.map == "second")
         #expect(error.location.member == "name")
         #expect(try policy.runtime.registrations().isEmpty)
@@ -193,6 +194,20 @@ struct RegisterTests {
         for object in [first, second, other] { try policy.runtime.close(object: object.id) }
         #expect(try refusal { try policy.runtime.close(object: first.id) }.errno == OpsError.enoent)
         try policy.expectNothingLeft()
+    }
+
+    @Test("a runtime that goes takes everything along that nobody holds")
+    func runtimeGoes() throws {
+        weak var core: RuntimeCore?
+        weak var map: StructOpsMap?
+        try {
+            let policy = try PolicyRuntime()
+            map = try policy.register(PolicyObject.source())
+            core = policy.runtime.core
+            policy.host.state.withLock { $0.byName = [:] }
+        }()
+        #expect(map == nil)
+        #expect(core == nil)
     }
 
     @Test("a licence that is not GPL-compatible is refused")

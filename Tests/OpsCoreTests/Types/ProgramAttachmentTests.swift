@@ -91,4 +91,27 @@ struct ProgramAttachmentTests {
         #expect(context.writable.map(\.offset) == [4])
         #expect(context.writable.map(\.byteCount) == [4])
     }
+
+    @Test("a writable field of an embedded struct is one of the struct that arguments are promoted to")
+    func promotedFields() throws {
+        let btf =
+            PolicyHeader.btfSource + """
+                struct inner { int a; int b; };
+                struct middle { long x; struct inner in; };
+                struct outer { struct policy p; struct middle m; };
+                void more(struct outer *o) {}
+                """
+        let policy = try PolicyRuntime(
+            host: PolicyHost { description in
+                description.btf = (try? BPFCompiler.btf(btf)) ?? []
+                description.types[0].promotions = ["policy": "outer"]
+                description.types[0].writable = [
+                    .init("inner", "b"), .init("policy", "calls"), .init("outer", "m.x"),
+                ]
+            })
+        let type = try policy.type()
+        let outer = try #require(type.btf.types.composite(named: "outer")).id
+        #expect(type.writable.map(\.structure) == [outer, outer, outer])
+        #expect(type.writable.map(\.offset) == [8 + 8 + 4, 4, 8])
+    }
 }
