@@ -1,4 +1,4 @@
-package struct ProgramInfo: Codable, Equatable, Sendable {
+package struct ProgramRecord: Codable, Equatable, Sendable {
     package var id: UInt32
     package var type: String
     package var name: String
@@ -35,8 +35,8 @@ package struct ProgramInfo: Codable, Equatable, Sendable {
 }
 
 package struct ProgramsReply: Codable, Sendable {
-    package var programs: [ProgramInfo]
-    package init(programs: [ProgramInfo]) { self.programs = programs }
+    package var programs: [ProgramRecord]
+    package init(programs: [ProgramRecord]) { self.programs = programs }
 }
 
 /// One instruction of a dump. Source and prototype stand at the first instruction they belong to.

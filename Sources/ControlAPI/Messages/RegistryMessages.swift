@@ -23,12 +23,14 @@ package struct Registration: Codable, Equatable, Sendable {
     package var refs: Int
     package var linkID: UInt32?
     package var objectSha256: String
+    /// The C variable in full, which `name` cuts to 15 bytes.
+    package var variable: String?
     /// Why it is FAILED.
     package var reason: String?
 
     package init(
         id: UInt32, name: String, kernelStructOps: String, opsName: String, state: String, refs: Int,
-        linkID: UInt32? = nil, objectSha256: String, reason: String? = nil
+        linkID: UInt32? = nil, objectSha256: String, variable: String? = nil, reason: String? = nil
     ) {
         self.id = id
         self.name = name
@@ -38,17 +40,20 @@ package struct Registration: Codable, Equatable, Sendable {
         self.refs = refs
         self.linkID = linkID
         self.objectSha256 = objectSha256
+        self.variable = variable
         self.reason = reason
     }
 
     /// As INTERFACES fixes it: `link_id` is there even if null.
     package var json: JSONValue {
-        let json: JSONValue = [
+        var json: JSONValue = [
             "id": .integer(Int64(id)), "name": .string(name), "kernel_struct_ops": .string(kernelStructOps),
             "ops_name": .string(opsName), "state": .string(state), "refs": .integer(Int64(refs)),
             "link_id": linkID.map { .integer(Int64($0)) } ?? .null, "object_sha256": .string(objectSha256),
         ]
-        return reason.map { json.setting("reason", to: .string($0)) } ?? json
+        if let variable { json = json.setting("variable", to: .string(variable)) }
+        if let reason { json = json.setting("reason", to: .string(reason)) }
+        return json
     }
 }
 

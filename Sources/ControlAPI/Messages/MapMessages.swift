@@ -1,4 +1,4 @@
-package struct MapInfo: Codable, Equatable, Sendable {
+package struct MapRecord: Codable, Equatable, Sendable {
     package var id: UInt32
     package var type: String
     package var name: String
@@ -29,8 +29,8 @@ package struct MapInfo: Codable, Equatable, Sendable {
 }
 
 package struct MapsReply: Codable, Sendable {
-    package var maps: [MapInfo]
-    package init(maps: [MapInfo]) { self.maps = maps }
+    package var maps: [MapRecord]
+    package init(maps: [MapRecord]) { self.maps = maps }
 }
 
 /// Key and value as bytes (`0x0a`), and through BTF where the map has types.
@@ -88,7 +88,7 @@ package struct MapElementParameters: Codable, Sendable {
     package var selector: Selector { Selector(id: id, name: name) }
 }
 
-package struct LinkInfo: Codable, Equatable, Sendable {
+package struct LinkRecord: Codable, Equatable, Sendable {
     package var id: UInt32
     package var type: String
     package var mapID: UInt32
@@ -103,6 +103,6 @@ package struct LinkInfo: Codable, Equatable, Sendable {
 }
 
 package struct LinksReply: Codable, Sendable {
-    package var links: [LinkInfo]
-    package init(links: [LinkInfo]) { self.links = links }
+    package var links: [LinkRecord]
+    package init(links: [LinkRecord]) { self.links = links }
 }

@@ -1,0 +1,74 @@
+import ArgumentParser
+import ControlAPI
+import OpsHost
+
+struct Check: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Verify the programs of objects, without a daemon and without side effects.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: ".bpf.o files.") var objects: [String]
+    @Option(help: "Only the program of this name.") var program: String?
+    @Option(help: "What surrounds the program: auto, none, or a struct_ops type.") var context = "auto"
+    @Option(help: "BTF to judge against, in place of our own.") var btf: String?
+    @Option(help: "How much of the verifier's log to print: 0, 1 or 2.") var logLevel = 0
+
+    func validate() throws {
+        guard (0...2).contains(logLevel) else { throw ValidationError("--log-level is 0, 1 or 2, got \(logLevel)") }
+        guard !objects.isEmpty else { throw ValidationError("check needs at least one object file") }
+    }
+
+    func perform() throws -> Outcome {
+        let host = try RuntimeHost()
+        let request = CheckRequest(
+            program: program, context: context, btf: try btf.map { try readFile($0) }, logLevel: logLevel)
+        var verdicts: [ProgramVerdict] = []
+        var failure: Refusal?
+        for object in objects {
+            // One file that is no object does not hide the verdicts on the others.
+            do {
+                verdicts += try host.check(try readFile(object), name: fileName(object), request)
+            } catch {
+                failure = failure ?? Opsctl.refusal(error)
+            }
+        }
+        return Outcome(
+            ["programs": .array(verdicts.map(\.json))], text: verdicts.map(Check.describe).joined(separator: "\n"),
+            failure: failure ?? Check.failure(of: verdicts))
+    }
+
+    private static func failure(of verdicts: [ProgramVerdict]) -> Refusal? {
+        let bad = verdicts.filter { $0.verdict != "accept" }
+        guard let first = bad.first else { return nil }
+        let isRejected = bad.contains { $0.verdict == "reject" }
+        return Refusal(
+            isRejected ? "verifier" : "unsupported", errno: isRejected ? 13 : 95,
+            bad.count == 1 ? "1 program was not accepted" : "\(bad.count) programs were not accepted",
+            at: .init(object: first.object, program: first.program), reason: first.reason?.problem,
+            suggestion: first.reason?.suggestion)
+    }
+
+    static func describe(_ verdict: ProgramVerdict) -> String {
+        var facts = "insns \(verdict.insns)  processed \(verdict.insnsProcessed)"
+        if let bound = verdict.bound { facts += "  bound \(bound)" }
+        var lines = [
+            "\(pad(verdict.verdict, 11)) \(verdict.object)  \(verdict.program)  [\(verdict.section)]  \(facts)  "
+                + "\(verdict.verifyUs) us"
+        ]
+        if let reason = verdict.reason {
+            lines.append("\t\(reason.category): \(reason.problem)")
+            lines.append("\tReason: " + indent(reason.reason))
+            if !reason.at.isEmpty { lines.append("\tAt:\n" + list(reason.at)) }
+            if !reason.causalPath.isEmpty { lines.append("\tCausal path:\n" + list(reason.causalPath)) }
+            if let suggestion = reason.suggestion { lines.append("\tSuggestion: " + indent(suggestion)) }
+        }
+        if let log = verdict.log, !log.isEmpty { lines.append(log) }
+        return lines.joined(separator: "\n")
+    }
+
+    private static func list(_ lines: [String]) -> String { lines.map { "\t  " + $0 }.joined(separator: "\n") }
+
+    private static func indent(_ text: String) -> String {
+        text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n\t  ")
+    }
+}

@@ -1,0 +1,136 @@
+import ArgumentParser
+import ControlAPI
+import Foundation
+
+struct Register: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Register the struct_ops maps of an object.",
+        discussion: "All maps or none, unless --keep-going, which keeps what succeeded and ends with 1.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "A .bpf.o file.") var object: String
+    @Option(help: "Only this map (the C variable's name); repeatable.") var map: [String] = []
+    @Flag(help: "Keep what succeeds when a map fails.") var keepGoing = false
+
+    func perform() throws -> Outcome {
+        let bytes = try readFile(object)
+        let reply: RegistrationsReply = try call(
+            .registryRegister,
+            RegisterParameters(
+                object: Data(bytes).base64EncodedString(), maps: map.isEmpty ? nil : map,
+                keepGoing: keepGoing ? true : nil, file: fileName(object)))
+        var outcome = Outcome(
+            .array(reply.registrations.map(\.json)),
+            text: reply.registrations.map { Show.sentence("Registered", $0) }.joined(separator: "\n"))
+        if let failures = reply.failures, var first = failures.first?.error {
+            if failures.count > 1 {
+                first.reason = [first.reason, "\(failures.count - 1) more failed: " + rest(failures)]
+                    .compactMap { $0 }.joined(separator: "\n")
+            }
+            outcome.failure = first
+        }
+        return outcome
+    }
+
+    private func rest(_ failures: [RegisterFailure]) -> String {
+        failures.dropFirst().map { "map \($0.map): \($0.error.text)" }.joined(separator: "; ")
+    }
+}
+
+struct Unregister: Verb {
+    static let configuration = CommandConfiguration(abstract: "End a registration, with or without link.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N | name S") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        var words = Words(selector)
+        let selector = try words.takeRequiredSelector()
+        try words.finish()
+        let reply: RegistrationsReply = try call(.registryUnregister, selector)
+        return Outcome(
+            .array(reply.registrations.map(\.json)),
+            text: reply.registrations.map { Show.sentence("Unregistered", $0) }.joined(separator: "\n"))
+    }
+}
+
+struct Update: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Swap a registration for a map of another object, atomically.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N | name S, then the .bpf.o file.") var words: [String] = []
+    @Option(help: "The map of the object (its C variable); needed if it has several.") var map: String?
+    @Option(help: "Refuse unless this id is the one in use.") var expect: UInt32?
+
+    func perform() throws -> Outcome {
+        var words = Words(words)
+        let selector = try words.takeRequiredSelector()
+        guard let object = words.takeWord() else { throw Refusal.usage("update needs an object file") }
+        try words.finish()
+        let bytes = try readFile(object)
+        let reply: RegistrationsReply = try call(
+            .registryUpdate,
+            UpdateParameters(
+                selector, object: Data(bytes).base64EncodedString(), map: map, expect: expect, file: fileName(object)))
+        return Outcome(
+            .array(reply.registrations.map(\.json)),
+            text: reply.registrations.map { Show.sentence("Updated", $0) }.joined(separator: "\n"))
+    }
+}
+
+struct Show: Verb {
+    static let configuration = CommandConfiguration(abstract: "List registrations.", aliases: ["list"])
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N | name S; none: all.") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        var words = Words(selector)
+        let selector = try words.takeSelector()
+        try words.finish()
+        let reply: RegistrationsReply = try call(.registryList, selector)
+        return Outcome(
+            .array(reply.registrations.map(\.json)), text: reply.registrations.map(Show.line).joined(separator: "\n"))
+    }
+
+    /// bpftool's columns, then what it does not show.
+    static func line(_ registration: Registration) -> String {
+        var line = "\(registration.id): " + pad(registration.name, 15) + " " + pad(registration.kernelStructOps, 32)
+        line += " " + pad(registration.state, 8) + " refs \(registration.refs)  ops_name \(registration.opsName)"
+        if let link = registration.linkID { line += "  link \(link)" }
+        if let reason = registration.reason { line += "\n\treason: \(reason)" }
+        return line
+    }
+
+    static func sentence(_ verb: String, _ registration: Registration) -> String {
+        "\(verb) \(registration.kernelStructOps) \(registration.name) id \(registration.id)"
+            + (registration.linkID.map { " link id \($0)" } ?? "")
+    }
+}
+
+struct Dump: Verb {
+    static let configuration = CommandConfiguration(abstract: "Print registered values through BTF.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N | name S; none: all.") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        var words = Words(selector)
+        let selector = try words.takeSelector()
+        try words.finish()
+        let reply: DumpReply = try call(.registryDump, selector)
+        let result = JSONValue.array(reply.dump)
+        // bpftool prints JSON here even for people.
+        return Outcome(result, text: result.text(indented: true))
+    }
+}
+
+func pad(_ text: String, _ width: Int) -> String {
+    text + String(repeating: " ", count: max(0, width - text.count))
+}
+
+/// The last part of a path: what messages call the file.
+func fileName(_ path: String) -> String {
+    URL(filePath: path).lastPathComponent
+}

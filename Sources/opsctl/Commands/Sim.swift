@@ -1,0 +1,118 @@
+import ArgumentParser
+import ControlAPI
+import Foundation
+import OpsHost
+
+struct Sim: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        abstract: "Run scenarios.",
+        subcommands: [SimRun.self, SimList.self, SimResult.self, SimCancel.self], defaultSubcommand: SimRun.self)
+}
+
+struct SimRun: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "run", abstract: "Run a scenario file to its end.",
+        discussion: "With --local nothing is asked of a daemon: the simulation runs in opsctl itself.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "A scenario in YAML.") var file: String
+    @Flag(help: "Run here, without a daemon.") var local = false
+    @Option(help: "With --local: register the maps of this object that some 'cc:' names; repeatable.")
+    var object: [String] = []
+    @Option(name: .customShort("o"), help: "Write the bare result to this file.") var output: String?
+    @Flag(help: "Add CPU and wall time, which differ from run to run.") var timing = false
+
+    func validate() throws {
+        guard object.isEmpty || local else { throw ValidationError("--object needs --local") }
+    }
+
+    func perform() throws -> Outcome {
+        let text = String(decoding: try readFile(file), as: UTF8.self)
+        let bar = ProgressBar(format: global.format)
+        defer { bar.clear() }
+        let result = local ? try runHere(text, bar) : try runThere(text, bar)
+        bar.clear()
+        if let output { try write(result, to: output) }
+        return Outcome(result, text: SimulationReport(result).text)
+    }
+
+    private func runHere(_ text: String, _ bar: ProgressBar) throws -> JSONValue {
+        let host = try RuntimeHost()
+        let scenario = try host.scenario(text, file: fileName(file))
+        for path in object { try host.registerNeeded(by: scenario, try readFile(path), name: fileName(path)) }
+        return try host.simulate(scenario, timing: timing) { status in
+            bar.show(status)
+            return true
+        }
+    }
+
+    private func runThere(_ text: String, _ bar: ProgressBar) throws -> JSONValue {
+        let parameters = RunParameters(scenario: text, file: fileName(file), timing: timing ? true : nil)
+        let answer = try answer(.simulationRun, parameters, more: true) { reply in
+            if let status = try? reply.decode(as: RunReply.self).progress { bar.show(status) }
+        }
+        guard let result = answer["result"] else {
+            throw Refusal("protocol", errno: 71, "the daemon sent no result")
+        }
+        return result
+    }
+
+    private func write(_ result: JSONValue, to path: String) throws {
+        do {
+            try Data(result.utf8(indented: true) + [0x0A]).write(to: URL(filePath: path), options: .atomic)
+        } catch {
+            let failure = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+            throw Refusal(
+                "io", errno: failure?.code ?? 5, "cannot write '\(path)'",
+                reason: failure.map { String(cString: strerror(CInt($0.code))) })
+        }
+    }
+}
+
+struct SimList: Verb {
+    static let configuration = CommandConfiguration(commandName: "list", abstract: "List runs of the daemon.")
+
+    @OptionGroup var global: GlobalOptions
+
+    func perform() throws -> Outcome {
+        let answer = try answer(.simulationList, NoParameters())
+        let lines = try answer.decode(as: RunsReply.self).runs.map {
+            "\($0.id): \(pad($0.state, 9)) \($0.atS) of \($0.durationS) s  \($0.scenario)"
+        }
+        return Outcome(answer["runs"] ?? [], text: lines.joined(separator: "\n"))
+    }
+}
+
+struct SimResult: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "result", abstract: "Print the result of a finished run.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        let answer = try answer(.simulationResult, try runSelector(selector))
+        let result = answer["result"] ?? .null
+        return Outcome(result, text: SimulationReport(result).text)
+    }
+}
+
+struct SimCancel: Verb {
+    static let configuration = CommandConfiguration(commandName: "cancel", abstract: "End a run early.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        let answer = try answer(.simulationCancel, try runSelector(selector))
+        return Outcome(answer["run"] ?? .null, text: "Cancelled run \(answer["run"]?["id"]?.integer ?? 0)")
+    }
+}
+
+private func runSelector(_ words: [String]) throws(Refusal) -> Selector {
+    var words = Words(words)
+    let selector = try words.takeRequiredSelector()
+    try words.finish()
+    guard selector.name == nil else { throw .usage("runs have no names: 'id N'") }
+    return selector
+}

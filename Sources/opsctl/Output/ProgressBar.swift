@@ -1,0 +1,31 @@
+import ControlAPI
+import Glibc
+
+/// One line on a terminal that shows how far a simulation is; nothing anywhere else.
+final class ProgressBar {
+    private let isShown: Bool
+    private var wasDrawn = false
+    private static let width = 30
+
+    init(format: OutputFormat) {
+        isShown = format == .text && isatty(STDERR_FILENO) == 1
+    }
+
+    func show(_ status: RunStatus) {
+        guard isShown else { return }
+        wasDrawn = true
+        let share = status.durationS > 0 ? min(1, max(0, status.atS / status.durationS)) : 0
+        let filled = Int(share * Double(Self.width))
+        let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
+        let percent = String(Int(share * 100))
+        let padding = String(repeating: " ", count: 3 - percent.count)
+        Printer.write("\r\(status.scenario)  \(bar) \(padding)\(percent) %", to: STDERR_FILENO)
+    }
+
+    /// Leaves the line as it was before.
+    func clear() {
+        guard wasDrawn else { return }
+        wasDrawn = false
+        Printer.write("\r\u{1b}[K", to: STDERR_FILENO)
+    }
+}

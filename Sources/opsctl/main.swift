@@ -1,1 +1,0 @@
-print("opsctl: not built yet")
