@@ -68,7 +68,9 @@ let package = Package(
             swiftSettings: common),
         .target(
             name: "OpsHost",
-            dependencies: ["ControlAPI", "OpsCore", "Netsim", "BPF", "Verifier", "JIT"],
+            dependencies: [
+                "ControlAPI", "OpsCore", "Netsim", "BPF", "Verifier", "JIT", "CShim",
+            ],
             swiftSettings: common),
         .executableTarget(
             name: "OpsDaemon",

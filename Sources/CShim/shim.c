@@ -1,9 +1,14 @@
 #define _GNU_SOURCE
 #include "CShim.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <time.h>
+#include <unistd.h>
 
 int ops_memfd_create(const char *name, unsigned int flags) { return memfd_create(name, flags); }
 
@@ -37,4 +42,25 @@ uint32_t ops_cpu_features(void) {
     if (__builtin_cpu_supports("movbe")) features |= OPS_CPU_MOVBE;
 #endif
     return features;
+}
+
+int ops_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); }
+
+void ops_close_from(int first) { close_range((unsigned int)first, ~0U, 0); }
+
+int ops_peer_credentials(int fd, uint32_t *pid, uint32_t *uid, uint32_t *gid) {
+    struct ucred peer;
+    socklen_t size = sizeof peer;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0) return -1;
+    *pid = (uint32_t)peer.pid;
+    *uid = peer.uid;
+    *gid = peer.gid;
+    return 0;
+}
+
+int ops_peer_groups(int fd, uint32_t *groups, int capacity) {
+    socklen_t size = (socklen_t)(sizeof(uint32_t) * (size_t)capacity);
+    // ERANGE: too small, and `size` now says what is needed.
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0 && errno != ERANGE) return -1;
+    return (int)(size / sizeof(uint32_t));
 }

@@ -71,6 +71,16 @@ int ops_memfd_create(const char *name, unsigned int flags);
 /// fcntl(F_ADD_SEALS) with WRITE|GROW|SHRINK|SEAL. Returns -1 and sets errno.
 int ops_seal_write(int fd);
 
+/// The calling process gets SIGKILL when the thread that started it ends. Returns -1 and sets errno.
+int ops_die_with_parent(void);
+/// Closes every descriptor from `first` on.
+void ops_close_from(int first);
+/// Who connected to a Unix socket, as of connect(2). Returns -1 and sets errno.
+int ops_peer_credentials(int fd, uint32_t *pid, uint32_t *uid, uint32_t *gid);
+/// The peer's supplementary groups. Returns how many there are, also when that is more than `capacity` (then none is
+/// written), or -1 and sets errno.
+int ops_peer_groups(int fd, uint32_t *groups, int capacity);
+
 /// What the processor that runs this offers beyond the baseline of its architecture, as a set of OPS_CPU_ bits.
 uint32_t ops_cpu_features(void);
 enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2 };

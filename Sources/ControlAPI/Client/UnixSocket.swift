@@ -1,4 +1,4 @@
-import Glibc
+package import Glibc
 
 /// A failed system call: which one, on what, and the errno.
 package struct SystemFailure: Error, Equatable, Sendable {
@@ -25,27 +25,31 @@ package final class UnixSocket {
     deinit { Glibc.close(descriptor) }
 
     package static func connect(to path: String) throws(SystemFailure) -> UnixSocket {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count < MemoryLayout.size(ofValue: address.sun_path) else {
+        guard var address = sockaddr_un(path: path) else {
             throw SystemFailure("connect", errno: ENAMETOOLONG)
         }
-        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: bytes) }
         let descriptor = socket(AF_UNIX, CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue), 0)
         guard descriptor >= 0 else { throw SystemFailure("socket", errno: errno) }
         let connection = UnixSocket(owning: descriptor)
-        let result = withUnsafePointer(to: &address) { pointer in
-            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-            }
-        }
+        let result = address.withPointer { Glibc.connect(descriptor, $0, $1) }
         guard result == 0 else { throw SystemFailure("connect", errno: errno) }
         return connection
     }
 
+    /// Two sockets connected to each other, as descriptors that close on exec.
+    package static func makePair() throws(SystemFailure) -> (CInt, CInt) {
+        var pair: [CInt] = [-1, -1]
+        let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
+        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemFailure("socketpair", errno: errno) }
+        return (pair[0], pair[1])
+    }
+
     /// Writes everything; a peer that went away is EPIPE, not a signal.
     package func send(_ bytes: [UInt8]) throws(SystemFailure) {
+        try UnixSocket.send(bytes, to: descriptor)
+    }
+
+    package static func send(_ bytes: [UInt8], to descriptor: CInt) throws(SystemFailure) {
         var sent = 0
         while sent < bytes.count {
             let count = bytes.withUnsafeBytes { buffer in
@@ -71,6 +75,25 @@ package final class UnixSocket {
             }
             if count >= 0 { return bytes }
             if errno != EINTR { throw SystemFailure("recv", errno: errno) }
+        }
+    }
+}
+
+extension sockaddr_un {
+    /// nil: the path does not fit.
+    package init?(path: String) {
+        self.init()
+        sun_family = sa_family_t(AF_UNIX)
+        let bytes = Array(path.utf8)
+        guard bytes.count < MemoryLayout.size(ofValue: sun_path) else { return nil }
+        withUnsafeMutableBytes(of: &sun_path) { $0.copyBytes(from: bytes) }
+    }
+
+    package mutating func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+        withUnsafePointer(to: &self) { pointer in
+            pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                body($0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
         }
     }
 }

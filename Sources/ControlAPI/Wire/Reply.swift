@@ -26,7 +26,10 @@ package struct Reply: Equatable, Sendable {
     }
 
     package init(frame: [UInt8], limits: JSONLimits = .reply) throws(JSONError) {
-        let json = try JSONValue(parsing: frame, limits: limits)
+        self.init(json: try JSONValue(parsing: frame, limits: limits))
+    }
+
+    package init(json: JSONValue) {
         error = json["error"]?.string
         parameters = json["parameters"] ?? [:]
         continues = json["continues"]?.bool ?? false

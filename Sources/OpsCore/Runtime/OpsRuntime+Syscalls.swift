@@ -1,3 +1,4 @@
+package import JIT
 package import Verifier
 
 /// What a `bpf(2)` front end would stand on. Maps and links are named by id; creating one gives a handle, which `close`
@@ -71,6 +72,22 @@ extension OpsRuntime {
             throw OpsError("not-found", errno: OpsError.enoent, "there is no program \(id)")
         }
         return program.prepared.verified
+    }
+
+    package func compiledProgram(_ id: UInt32) throws(OpsError) -> CompiledProgram {
+        guard let program = core.program(id) else {
+            throw OpsError("not-found", errno: OpsError.enoent, "there is no program \(id)")
+        }
+        return program.prepared.compiled
+    }
+
+    /// Links every program of an object, each on its own, without loading anything: for `prog run`.
+    package func link(_ bytes: [UInt8], name: String) throws(OpsError) -> LinkedObject {
+        let spec = try Preparation.parse(bytes, name: name)
+        let target = try core.target(for: spec, profile: nil, wanted: [])
+        return try OpsCore.link(
+            spec,
+            options: target.linkOptions(kconfig: [:], globals: [:], selection: .everything, keepsGoing: true))
     }
 
     private func structOpsMap(_ id: UInt32) throws(OpsError) -> StructOpsMap {

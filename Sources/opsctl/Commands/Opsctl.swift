@@ -23,7 +23,7 @@ struct Opsctl: ParsableCommand {
     @OptionGroup var global: GlobalOptions
 
     static func main() {
-        exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
+        Foundation.exit(run(Array(CommandLine.arguments.dropFirst())).rawValue)
     }
 
     static func run(_ arguments: [String]) -> ExitCode {

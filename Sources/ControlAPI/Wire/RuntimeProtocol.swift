@@ -1,0 +1,160 @@
+/// What the broker asks of the runtime process, over their socketpair, in the same frames as on the public socket.
+///
+/// Many are under way at once; `serial` pairs them with their answers.
+package struct RuntimeRequest: Equatable, Sendable {
+    /// Chosen by the broker, unique for the life of one runtime process.
+    package var serial: Int64
+    /// A method of `Method`, or one of `RuntimeVerb`.
+    package var method: String
+    package var parameters: JSONValue
+    /// Who asks, and so who pays.
+    package var uid: UInt32
+
+    package init(serial: Int64, method: String, parameters: JSONValue = [:], uid: UInt32 = 0) {
+        self.serial = serial
+        self.method = method
+        self.parameters = parameters
+        self.uid = uid
+    }
+
+    package var json: JSONValue {
+        [
+            "serial": .integer(serial), "method": .string(method), "parameters": parameters,
+            "uid": .integer(Int64(uid)),
+        ]
+    }
+
+    /// nil: not one of ours; the peer is broken, and the connection of no more use.
+    package init?(frame: [UInt8]) {
+        guard let json = try? JSONValue(parsing: frame, limits: .request), let serial = json["serial"]?.integer,
+            let method = json["method"]?.string, let parameters = json["parameters"]
+        else { return nil }
+        self.init(
+            serial: serial, method: method, parameters: parameters,
+            uid: UInt32(clamping: json["uid"]?.integer ?? 0))
+    }
+}
+
+/// What only the broker says, and only to the runtime.
+package enum RuntimeVerb: String, Sendable {
+    /// `{}` → `{busy_s}`: how long the control thread has been at its present request.
+    case ping = "opsd.Ping"
+    /// `RestoreParameters` → `RestoreReply`
+    case restore = "opsd.Restore"
+    /// `{serial}` → `{}`: a simulation that nobody waits for any more.
+    case cancel = "opsd.Cancel"
+}
+
+/// What the runtime sends: an answer, or news.
+package enum RuntimeMessage: Equatable, Sendable {
+    /// `added` and `removed`: what the request has changed in the registry.
+    case answer(serial: Int64, Reply, added: [Registration], removed: [UInt32])
+    /// `serial`: the request that brought it about.
+    case event(HostEvent, serial: Int64?)
+
+    package var json: JSONValue {
+        switch self {
+        case .event(let event, let serial):
+            let json: JSONValue = ["event": event.json]
+            return serial.map { json.setting("serial", to: .integer($0)) } ?? json
+        case .answer(let serial, let reply, let added, let removed):
+            var json: JSONValue = ["serial": .integer(serial), "reply": reply.json]
+            if !added.isEmpty { json = json.setting("added", to: .array(added.map(\.json))) }
+            if !removed.isEmpty {
+                json = json.setting("removed", to: .array(removed.map { .integer(Int64($0)) }))
+            }
+            return json
+        }
+    }
+
+    package init?(frame: [UInt8]) {
+        guard let json = try? JSONValue(parsing: frame, limits: .reply) else { return nil }
+        if let event = json["event"] {
+            guard let event = try? event.decode(as: HostEvent.self) else { return nil }
+            self = .event(event, serial: json["serial"]?.integer)
+            return
+        }
+        guard let serial = json["serial"]?.integer, let reply = json["reply"] else { return nil }
+        let added = try? (json["added"] ?? []).decode(as: [Registration].self)
+        let removed = try? (json["removed"] ?? []).decode(as: [UInt32].self)
+        guard let added, let removed else { return nil }
+        self = .answer(serial: serial, Reply(json: reply), added: added, removed: removed)
+    }
+}
+
+/// One change of state, for the journal and for `Monitor`.
+package struct HostEvent: Codable, Equatable, Sendable {
+    /// INTERFACES, "Journal fields": `load`, `register`, `update` …
+    package var event: String
+    package var id: UInt32?
+    package var name: String?
+    package var subsystem: String?
+    package var objectSha256: String?
+    package var errno: Int?
+    package var reason: String?
+    package var durationUs: Int64?
+    /// One sentence for people.
+    package var text: String
+
+    package init(
+        _ event: String, id: UInt32? = nil, name: String? = nil, subsystem: String? = nil,
+        objectSha256: String? = nil, errno: Int? = nil, reason: String? = nil, durationUs: Int64? = nil, text: String
+    ) {
+        self.event = event
+        self.id = id
+        self.name = name
+        self.subsystem = subsystem
+        self.objectSha256 = objectSha256
+        self.errno = errno
+        self.reason = reason
+        self.durationUs = durationUs
+        self.text = text
+    }
+
+    package var json: JSONValue { (try? JSONValue(encoding: self)) ?? [:] }
+}
+
+/// Registrations of one object, to be made again under their ids.
+package struct RestoreParameters: Codable, Sendable {
+    package struct Item: Codable, Sendable {
+        package var id: UInt32
+        package var variable: String
+
+        package init(id: UInt32, variable: String) {
+            self.id = id
+            self.variable = variable
+        }
+    }
+    /// In base64.
+    package var object: String
+    package var file: String?
+    package var items: [Item]
+    /// No id up to this one is given out afterwards.
+    package var reserve: UInt32
+
+    package init(object: String, file: String?, items: [Item], reserve: UInt32) {
+        self.object = object
+        self.file = file
+        self.items = items
+        self.reserve = reserve
+    }
+}
+
+package struct RestoreReply: Codable, Sendable {
+    package struct Failure: Codable, Sendable {
+        package var id: UInt32
+        package var error: Refusal
+
+        package init(id: UInt32, error: Refusal) {
+            self.id = id
+            self.error = error
+        }
+    }
+    package var restored: [Registration]
+    package var failures: [Failure]
+
+    package init(restored: [Registration], failures: [Failure]) {
+        self.restored = restored
+        self.failures = failures
+    }
+}

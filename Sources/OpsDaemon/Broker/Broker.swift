@@ -1,0 +1,191 @@
+import ControlAPI
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// Where the daemon listens, keeps things, and whom it obeys.
+struct BrokerConfiguration: Sendable {
+    var socketPath: String
+    var stateDirectory: String?
+    var group: String
+    var hangTimeoutSeconds: Int
+}
+
+/// The broker: takes calls, decides who may make them, passes them to the runtime, and keeps what was acknowledged.
+///
+/// It parses requests and nothing else: objects pass through it as text. All its state lives on one event loop; parsing of
+/// large requests, and disks, are left to threads of `pool` and `storeQueue`.
+final class Broker: @unchecked Sendable {  // Confined to `loop`.
+    static let connectionsMax = 1024
+    /// Bytes of requests under way, over all clients.
+    static let requestBytesMax = 256 << 20
+
+    let loop: any EventLoop
+    let pool: NIOThreadPool
+    let journal: Journal
+    let notifier: Notifier
+    let supervisor: RuntimeSupervisor
+    let storage: Storage
+    var access: AccessRule
+    var book = RegistryBook()
+    var runs = RunTable()
+    /// Calls that wait for a runtime.
+    var queue: [PendingCall] = []
+    /// Calls that the present runtime works on, by serial.
+    var underWay: [Int64: PendingCall] = [:]
+    private var connections: [ObjectIdentifier: ClientConnection] = [:]
+    private var monitors: [ObjectIdentifier: ClientConnection] = [:]
+    private let started = ContinuousClock.now
+    private var requestBytes = 0
+    /// Called once, when the first runtime is up.
+    var onFirstUp: () -> Void = {}
+    private var hasBeenUp = false
+
+    init(
+        _ configuration: BrokerConfiguration, loop: any EventLoop, pool: NIOThreadPool, storage: Storage,
+        journal: Journal, notifier: Notifier, access: AccessRule
+    ) {
+        self.loop = loop
+        self.pool = pool
+        self.storage = storage
+        self.journal = journal
+        self.notifier = notifier
+        self.access = access
+        supervisor = RuntimeSupervisor(loop: loop, hangTimeout: configuration.hangTimeoutSeconds)
+    }
+
+    /// Starts the runtime; on the loop.
+    func start(book: RegistryBook) {
+        self.book = book
+        supervisor.plan = { [unowned self] in restorePlan() }
+        supervisor.onEvent = { [unowned self] in tell($0, serial: $1) }
+        supervisor.onRestored = { [unowned self] in restored($0) }
+        supervisor.onQuarantine = { [unowned self] in quarantine($0, reason: $1) }
+        supervisor.onDeath = { [unowned self] in runtimeDied($0) }
+        supervisor.onUp = { [unowned self] in runtimeIsUp() }
+        supervisor.start()
+    }
+
+    // MARK: Connections
+
+    /// - Returns: false if there are too many.
+    func connected(_ client: ClientConnection) -> Bool {
+        guard connections.count < Self.connectionsMax else { return false }
+        connections[ObjectIdentifier(client)] = client
+        return true
+    }
+
+    func disconnected(_ client: ClientConnection) {
+        connections[ObjectIdentifier(client)] = nil
+        monitors[ObjectIdentifier(client)] = nil
+        abandonRuns(of: client)
+    }
+
+    var hasRoomForRequests: Bool { requestBytes <= Self.requestBytesMax }
+
+    func account(_ bytes: Int) { requestBytes += bytes }
+
+    // MARK: Calls
+
+    func receive(_ call: Call, from client: ClientConnection) {
+        guard call.interface != ServiceInterface.name else {
+            return client.finish(call.oneway ? nil : ServiceInterface.answer(call))
+        }
+        guard let method = Method(rawValue: call.method) else {
+            let isKnown = InterfaceCatalog.description(of: call.interface) != nil
+            return client.finish(
+                Reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface)))
+        }
+        guard let peer = client.peer else { return client.close() }
+        guard method.access == .everybody || access.isAdministrator(peer) else {
+            return refuse(call, peer, client)
+        }
+        answer(PendingCall(call, method, peer: peer, client: client))
+    }
+
+    private func refuse(_ call: Call, _ peer: Peer, _ client: ClientConnection) {
+        let refusal = Refusal(
+            "permission", errno: Int(EPERM), "'\(call.method)' is not allowed to uid \(peer.uid)",
+            reason: "only \(access.description) may do that",
+            suggestion: "run it as one of them; listing is open to everybody")
+        journal.record(
+            HostEvent("refuse", errno: Int(EPERM), reason: refusal.reason, text: refusal.text), peer: peer,
+            priority: .warning)
+        client.finish(call.oneway ? nil : Reply(refusal))
+    }
+
+    private func answer(_ pending: PendingCall) {
+        switch pending.method {
+        case .daemonStatus: pending.finish(Reply((try? JSONValue(encoding: status)) ?? [:]))
+        case .registryMonitor: monitor(pending)
+        case .simulationRun: startRun(pending)
+        case .simulationList: listRuns(pending)
+        case .simulationResult: runResult(pending)
+        case .simulationCancel: cancelRun(pending)
+        case .registryUnregister where unregisterFailed(pending): break
+        default: submit(pending)
+        }
+    }
+
+    private func monitor(_ pending: PendingCall) {
+        guard let client = pending.client else { return }
+        guard pending.call.more else { return client.finish(Reply(.expectedMore)) }
+        monitors[ObjectIdentifier(client)] = client
+    }
+
+    var status: DaemonStatus {
+        DaemonStatus(
+            version: Product.version, pid: getpid(), runtimePID: supervisor.pid,
+            uptimeS: (ContinuousClock.now - started).components.seconds, restarts: supervisor.restarts,
+            connections: connections.count, registrations: book.count, quarantined: book.quarantinedCount,
+            simulations: runs.runningCount, durable: storage.isDurable)
+    }
+
+    var statusLine: String {
+        let runtime = supervisor.pid.map { "runtime pid \($0)" } ?? "runtime restarting"
+        let quarantined = book.quarantinedCount > 0 ? ", \(book.quarantinedCount) quarantined" : ""
+        return "\(book.count) registrations\(quarantined), \(runs.runningCount) simulations, \(runtime)"
+    }
+
+    /// No call is under way but simulations.
+    var isIdle: Bool {
+        (queue + underWay.values).allSatisfy { $0.run != nil }
+    }
+
+    // MARK: News
+
+    /// Records a change of state: in the journal, with who asked for it and how long it took, and to monitors.
+    func tell(_ event: HostEvent, serial: Int64?) {
+        var event = event
+        let pending = serial.flatMap { underWay[$0] }
+        if serial != nil, pending == nil, event.event != "eject", event.event != "refuse" {
+            // A restore: what matters of it is recorded when it is done.
+            return
+        }
+        event.durationUs = event.durationUs ?? pending?.durationMicroseconds
+        record(event, peer: pending?.peer)
+        if event.event == "eject", let id = event.id {
+            book.remove(id)
+            save()
+        }
+    }
+
+    func record(_ event: HostEvent, peer: Peer? = nil, priority: Journal.Priority? = nil) {
+        let isTrouble = ["eject", "quarantine", "refuse"].contains(event.event)
+        journal.record(event, peer: peer, priority: priority ?? (isTrouble ? .warning : .notice))
+        let reply = Reply(["event": event.json], continues: true)
+        for client in monitors.values { client.stream(reply) }
+        notifier.status(statusLine)
+    }
+
+    func runtimeIsUp() {
+        notifier.status(statusLine)
+        if !hasBeenUp {
+            hasBeenUp = true
+            onFirstUp()
+        }
+        let waiting = queue
+        queue = []
+        for pending in waiting { submit(pending) }
+    }
+}

@@ -1,0 +1,83 @@
+import ControlAPI
+import Dispatch
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// `opsd`: puts the broker together and runs it until a signal ends it.
+enum BrokerRole {
+    static func run(_ configuration: BrokerConfiguration) throws -> Never {
+        let journal = Journal()
+        let notifier = Notifier()
+        let access = AccessRule(group: configuration.group)
+        let store = try ObjectStore(directory: configuration.stateDirectory)
+        let book = try store.load()
+        let listening = try ListeningSocket.open(path: configuration.socketPath, group: access.groupID)
+        if !store.isDurable { journal.say("no state directory: registrations end with this process", priority: .notice) }
+
+        // Two threads: the broker's loop, which also starts the runtime and so must live as long as we do, and a pool.
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        let pool = NIOThreadPool(numberOfThreads: 2)
+        pool.start()
+        let loop = group.next()
+        let broker = Broker(
+            configuration, loop: loop, pool: pool, storage: Storage(store, loop: loop), journal: journal,
+            notifier: notifier, access: access)
+        let server = try listen(listening, broker, group).wait()
+        broker.onFirstUp = {
+            // Only now is anybody answered: what is to be restored has been.
+            server.setOption(.autoRead, value: true).whenComplete { _ in server.read() }
+            notifier.ready(broker.statusLine)
+            journal.say("ready: \(broker.statusLine)")
+        }
+        loop.execute { broker.start(book: book) }
+        if let interval = notifier.watchdogInterval { watch(loop, notifier, interval) }
+
+        let signals = Signals(
+            stop: { loop.execute { stop(broker, server, listening) } },
+            reload: { loop.execute { reload(broker) } })
+        withExtendedLifetime(signals) { dispatchMain() }
+    }
+
+    /// Accepts nobody yet; connections wait in the kernel.
+    private static func listen(
+        _ socket: ListeningSocket, _ broker: Broker, _ group: MultiThreadedEventLoopGroup
+    ) -> EventLoopFuture<any Channel> {
+        ServerBootstrap(group: group)
+            .serverChannelOption(.autoRead, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(broker: broker))
+                }
+            }
+            .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .withBoundSocket(socket.descriptor)
+    }
+
+    /// The loop that serves clients is what has to be alive; the runtime's health is the supervisor's business.
+    private static func watch(_ loop: any EventLoop, _ notifier: Notifier, _ interval: Duration) {
+        let nanoseconds = Int64(interval / .nanoseconds(1))
+        loop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(nanoseconds)) { _ in notifier.alive() }
+    }
+
+    private static func stop(_ broker: Broker, _ server: any Channel, _ listening: ListeningSocket) {
+        broker.notifier.stopping()
+        broker.journal.say("stopping")
+        server.close(promise: nil)
+        if let path = listening.ownPath { unlink(path) }
+        // What has been asked for and can be done in a moment is done; simulations are not waited for.
+        let deadline = ContinuousClock.now + .seconds(5)
+        broker.loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { _ in
+            guard broker.isIdle || ContinuousClock.now > deadline else { return }
+            broker.supervisor.stop()
+            broker.storage.drain().whenComplete { _ in exit(0) }
+        }
+    }
+
+    private static func reload(_ broker: Broker) {
+        broker.notifier.reloading()
+        broker.access.reload()
+        broker.journal.say("reloaded")
+        broker.notifier.ready(broker.statusLine)
+    }
+}

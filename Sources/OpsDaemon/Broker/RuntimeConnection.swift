@@ -1,0 +1,100 @@
+import ControlAPI
+import Glibc
+import NIOCore
+import NIOPosix
+
+/// The broker's side of the socketpair to one runtime process.
+final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // Confined to its event loop.
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    typealias Answer = (Reply, _ added: [Registration], _ removed: [UInt32]) -> Void
+
+    let process: RuntimeProcess
+    /// What is under way, by serial. The last answer to a request removes it.
+    private(set) var waiting: [Int64: Answer] = [:]
+    private var lastSerial: Int64 = 0
+    private var frames = FrameSplitter(limit: Int(Int32.max))
+    private var channel: (any Channel)?
+    private var hasEnded: String?
+    private var hasClosed = false
+    /// News, with the serial of the request that brought them about.
+    var onEvent: (HostEvent, Int64?) -> Void = { _, _ in }
+    /// The process has ended and all it ever said has been heard. Called once.
+    var onDeath: (String) -> Void = { _ in }
+
+    init(_ process: RuntimeProcess) {
+        self.process = process
+    }
+
+    /// Takes over the descriptor.
+    func start(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        process.whenEnded { reason in loop.execute { self.ended(reason) } }
+        return ClientBootstrap(group: loop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(self)
+                }
+            }
+            .withConnectedSocket(process.descriptor)
+            .map { self.channel = $0 }
+    }
+
+    @discardableResult
+    func send(
+        _ method: String, _ parameters: JSONValue, uid: UInt32 = 0, _ answer: @escaping Answer
+    ) -> Int64 {
+        lastSerial += 1
+        waiting[lastSerial] = answer
+        let request = RuntimeRequest(serial: lastSerial, method: method, parameters: parameters, uid: uid)
+        channel?.writeAndFlush(ByteBuffer(bytes: request.json.frame), promise: nil)
+        return lastSerial
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        frames.append(unwrapInboundIn(data).readableBytesView)
+        do {
+            while let frame = try frames.next() {
+                guard let message = RuntimeMessage(frame: frame) else { throw ChannelError.inputClosed }
+                take(message)
+            }
+        } catch {
+            // It talks nonsense: code that ran in it has damaged it.
+            kill(process.pid, SIGKILL)
+        }
+    }
+
+    private func take(_ message: RuntimeMessage) {
+        switch message {
+        case .event(let event, let serial): onEvent(event, serial)
+        case .answer(let serial, let reply, let added, let removed):
+            guard let answer = waiting[serial] else { return }
+            if !reply.continues { waiting[serial] = nil }
+            answer(reply, added, removed)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        hasClosed = true
+        // A runtime without its broker has no purpose; it should have ended by itself.
+        if hasEnded == nil { kill(process.pid, SIGKILL) }
+        dieIfOver()
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
+
+    private func ended(_ reason: String) {
+        hasEnded = reason
+        dieIfOver()
+    }
+
+    private func dieIfOver() {
+        guard hasClosed, let reason = hasEnded else { return }
+        hasEnded = nil
+        hasClosed = false
+        waiting = [:]
+        onDeath(reason)
+    }
+
+    func close() { channel?.close(promise: nil) }
+}

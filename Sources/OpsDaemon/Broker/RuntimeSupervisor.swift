@@ -1,0 +1,150 @@
+import ControlAPI
+import Glibc
+import NIOCore
+
+/// Keeps one runtime process going: starts it, gives it back the registrations, notices when it dies or hangs, starts it
+/// again.
+///
+/// ```
+/// down ──start──▶ restoring ──all groups answered──▶ up
+///   ▲                │ dies: the group being restored is quarantined
+///   └────────────────┴──────────── dies ──────────────┘
+/// ```
+final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event loop.
+    enum Phase { case down, restoring, up, stopped }
+
+    private let loop: any EventLoop
+    private let hangTimeout: Int64
+    private(set) var phase = Phase.down
+    private(set) var connection: RuntimeConnection?
+    /// Deaths since we started.
+    private(set) var restarts = 0
+    /// Deaths in a row of runtimes that lived less than `quickDeath`.
+    private var quickDeaths = 0
+    private var startTime = ContinuousClock.now
+    private var restoringIDs: [UInt32] = []
+    private var isPingUnanswered = false
+
+    private static let quickDeath = Duration.seconds(10)
+    private static let pingInterval = TimeAmount.seconds(5)
+
+    /// What is to be restored, asked for at each start.
+    var plan: () -> [RestorePlan] = { [] }
+    var onEvent: (HostEvent, Int64?) -> Void = { _, _ in }
+    /// Answers of a restore: what is back, and what is not.
+    var onRestored: (RestoreReply) -> Void = { _ in }
+    /// What was being restored when the runtime died.
+    var onQuarantine: ([UInt32], String) -> Void = { _, _ in }
+    var onDeath: (String) -> Void = { _ in }
+    var onUp: () -> Void = {}
+
+    struct RestorePlan: Sendable {
+        var ids: [UInt32]
+        /// Reads the object; nil: it cannot be read, which has been dealt with.
+        var parameters: @Sendable () -> EventLoopFuture<JSONValue?>
+    }
+
+    init(loop: any EventLoop, hangTimeout: Int) {
+        self.loop = loop
+        self.hangTimeout = Int64(hangTimeout)
+    }
+
+    var pid: Int32? { phase == .up ? connection?.process.pid : nil }
+
+    func start() {
+        guard phase != .stopped else { return }
+        startTime = .now
+        let process: RuntimeProcess
+        do { process = try RuntimeProcess.start() } catch {
+            return died(error.text)
+        }
+        let connection = RuntimeConnection(process)
+        self.connection = connection
+        connection.onEvent = { [weak self] in self?.onEvent($0, $1) }
+        connection.onDeath = { [weak self] in self?.died($0) }
+        phase = .restoring
+        connection.start(on: loop).whenComplete { result in
+            switch result {
+            case .success: self.restore(self.plan()[...])
+            case .failure: kill(process.pid, SIGKILL)
+            }
+        }
+    }
+
+    /// One group after the other, so that a death tells which one it was.
+    private func restore(_ groups: ArraySlice<RestorePlan>) {
+        guard phase == .restoring, let connection else { return }
+        guard let group = groups.first else {
+            phase = .up
+            ping()
+            return onUp()
+        }
+        group.parameters().whenSuccess { parameters in
+            guard self.phase == .restoring, self.connection === connection else { return }
+            guard let parameters else { return self.restore(groups.dropFirst()) }
+            self.restoringIDs = group.ids
+            connection.send(RuntimeVerb.restore.rawValue, parameters) { reply, _, _ in
+                self.restoringIDs = []
+                self.onRestored(RuntimeSupervisor.restoreReply(reply, ids: group.ids))
+                self.restore(groups.dropFirst())
+            }
+        }
+    }
+
+    private static func restoreReply(_ reply: Reply, ids: [UInt32]) -> RestoreReply {
+        do throws(Refusal) {
+            let parameters = try reply.result()
+            do { return try parameters.decode() } catch { throw Refusal("protocol", errno: 71, "\(error)") }
+        } catch {
+            return RestoreReply(restored: [], failures: ids.map { RestoreReply.Failure(id: $0, error: error) })
+        }
+    }
+
+    private func died(_ reason: String) {
+        guard phase != .stopped else { return }
+        connection?.close()
+        connection = nil
+        phase = .down
+        isPingUnanswered = false
+        restarts += 1
+        onDeath(reason)
+        if !restoringIDs.isEmpty {
+            onQuarantine(restoringIDs, reason)
+            restoringIDs = []
+        }
+        quickDeaths = ContinuousClock.now - startTime < Self.quickDeath ? quickDeaths + 1 : 0
+        // The first ones at once; a runtime that cannot even start must not keep the machine busy.
+        let delay = quickDeaths <= 3 ? 0 : min(5000, 100 << min(quickDeaths, 10))
+        loop.scheduleTask(in: .milliseconds(Int64(delay))) { self.start() }
+    }
+
+    // MARK: Health
+
+    private func ping() {
+        guard phase == .up, let connection else { return }
+        if isPingUnanswered { return hung("it did not answer for \(Self.pingInterval.nanoseconds / 1_000_000_000) s") }
+        isPingUnanswered = true
+        connection.send(RuntimeVerb.ping.rawValue, [:]) { [self] reply, _, _ in
+            isPingUnanswered = false
+            let busy = reply.parameters["busy_s"]?.integer ?? 0
+            if busy > hangTimeout { hung("one request kept it busy for \(busy) s") }
+        }
+        loop.scheduleTask(in: Self.pingInterval) { [self] in
+            if self.connection === connection { ping() }
+        }
+    }
+
+    private func hung(_ why: String) {
+        guard let connection else { return }
+        onEvent(HostEvent("restore", reason: why, text: "the runtime hangs and is killed: \(why)"), nil)
+        kill(connection.process.pid, SIGKILL)
+    }
+
+    /// Ends the runtime, for good. Its socket's end tells it.
+    func stop() {
+        phase = .stopped
+        guard let connection else { return }
+        connection.close()
+        kill(connection.process.pid, SIGTERM)
+    }
+}

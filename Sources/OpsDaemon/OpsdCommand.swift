@@ -1,0 +1,66 @@
+import ArgumentParser
+import ControlAPI
+import Glibc
+
+/// `opsd`: the broker, or, as its own child, the runtime.
+@main
+struct OpsdCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "opsd", abstract: "Hosts Linux struct_ops programs in userspace.",
+        discussion: "With a socket from systemd, --socket is not used. Without a state directory nothing is kept.",
+        version: Product.version)
+
+    @Option(help: "Where to listen.") var socket = Product.defaultSocketPath
+    @Option(help: "Where registrations are kept (default: $STATE_DIRECTORY).") var stateDir: String?
+    @Option(help: "Members of this group may change things, beside root and the daemon's own user.")
+    var group = "opsd"
+    @Option(help: "Seconds that a request may keep the runtime busy before it counts as hung.")
+    var hangTimeout = 120
+    @Flag(help: .hidden) var runtime = false
+
+    static func main() {
+        do {
+            let command = try parseAsRoot(Array(CommandLine.arguments.dropFirst()))
+            guard let command = command as? OpsdCommand else { return }
+            try command.run()
+        } catch {
+            let isAnswer = exitCode(for: error) == .success
+            let text = (error as? StartFailure)?.text ?? message(for: error)
+            say(isAnswer ? text : "opsd: \(text)", to: isAnswer ? STDOUT_FILENO : STDERR_FILENO)
+            Glibc.exit(isAnswer ? 0 : error is StartFailure ? 1 : 2)
+        }
+    }
+
+    func validate() throws {
+        guard hangTimeout > 0 else { throw ValidationError("--hang-timeout is at least 1, got \(hangTimeout)") }
+    }
+
+    func run() throws {
+        if runtime { RuntimeRole.run() }
+        try BrokerRole.run(
+            BrokerConfiguration(
+                socketPath: socket, stateDirectory: stateDir ?? environment("STATE_DIRECTORY"), group: group,
+                hangTimeoutSeconds: hangTimeout))
+    }
+}
+
+/// Why the daemon does not start.
+struct StartFailure: Error {
+    var text: String
+
+    init(_ text: String) {
+        self.text = text
+    }
+}
+
+/// One line, past the buffers of stdio, which threads would share.
+func say(_ line: String, to descriptor: CInt = STDERR_FILENO) {
+    let bytes = Array((line + "\n").utf8)
+    _ = write(descriptor, bytes, bytes.count)
+}
+
+/// A variable of the environment; nil if it is unset or empty.
+func environment(_ name: String) -> String? {
+    guard let value = getenv(name), value.pointee != 0 else { return nil }
+    return String(cString: value)
+}

@@ -1,0 +1,35 @@
+import CShim
+import ControlAPI
+import Foundation
+import OpsHost
+import Synchronization
+
+/// `opsd --runtime`: everything that parses objects and runs their code. Talks to nobody but the broker.
+///
+/// ```
+/// main thread      reads frames, answers pings
+/// control thread   changes registrations, one at a time
+/// query thread     lists and dumps, so that they need not wait for a verifier
+/// one per run      simulations
+/// ```
+enum RuntimeRole {
+    /// The broker's end of the socketpair is our descriptor 3.
+    static let descriptor: CInt = 3
+
+    static func run() -> Never {
+        // The broker's terminal is not ours: it tells us to stop by closing the connection.
+        signal(SIGINT, SIG_IGN)
+        signal(SIGPIPE, SIG_IGN)
+        // Whatever the broker inherited and did not know of.
+        ops_close_from(descriptor + 1)
+        guard ops_die_with_parent() == 0, getppid() != 1 else { exit(0) }
+        do {
+            try RuntimeServer(UnixSocket(owning: descriptor)).serve()
+        } catch {
+            say("opsd: runtime: \(error)")
+            exit(1)
+        }
+        // Simulations may still run; nobody waits for them any more.
+        _exit(0)
+    }
+}

@@ -1,0 +1,72 @@
+import ControlAPI
+import Foundation
+import OpsHost
+import Synchronization
+
+/// Simulations, each on a thread of its own, as many at once as there are processors.
+final class SimulationThreads: Sendable {
+    private let host: RuntimeHost
+    private let writer: FrameWriter
+    private let turns = DispatchSemaphore(value: ProcessInfo.processInfo.activeProcessorCount)
+    private let cancelled = Mutex<Set<Int64>>([])
+    /// How often a client hears of progress.
+    private static let progressInterval = Duration.milliseconds(100)
+
+    init(host: RuntimeHost, writer: FrameWriter) {
+        self.host = host
+        self.writer = writer
+    }
+
+    func start(_ request: RuntimeRequest) {
+        let thread = Thread { [self] in
+            turns.wait()
+            defer { turns.signal() }
+            run(request)
+            _ = cancelled.withLock { $0.remove(request.serial) }
+        }
+        thread.name = "simulation"
+        thread.stackSize = WorkThread.stackByteCount
+        thread.start()
+    }
+
+    /// The run ends at its next event boundary.
+    func cancel(_ serial: Int64) {
+        _ = cancelled.withLock { $0.insert(serial) }
+    }
+
+    private func isCancelled(_ serial: Int64) -> Bool { cancelled.withLock { $0.contains(serial) } }
+
+    private func run(_ request: RuntimeRequest) {
+        do throws(Refusal) {
+            let parameters: RunParameters = try RuntimeHost.decode(request.parameters)
+            let scenario = try host.scenario(parameters.scenario, file: parameters.file ?? "scenario")
+            report(request, scenario)
+            var last = ContinuousClock.now
+            let result = try host.simulate(scenario, timing: parameters.timing ?? false) { status in
+                if ContinuousClock.now - last >= Self.progressInterval {
+                    last = .now
+                    if let progress = try? JSONValue(encoding: RunReply(progress: status)) {
+                        send(request, Reply(progress, continues: true))
+                    }
+                }
+                return !isCancelled(request.serial)
+            }
+            send(request, Reply(["result": result]))
+        } catch {
+            send(request, Reply(error))
+        }
+    }
+
+    /// First of all, which registrations are used: if we die, they are suspects.
+    private func report(_ request: RuntimeRequest, _ scenario: ParsedScenario) {
+        let status = RunStatus(
+            id: 0, scenario: scenario.name, state: "running", atS: 0, durationS: scenario.durationSeconds)
+        guard let progress = try? JSONValue(encoding: RunReply(progress: status)) else { return }
+        let uses = host.registrationsUsed(by: scenario).map { JSONValue.integer(Int64($0)) }
+        send(request, Reply(progress.setting("uses", to: .array(uses)), continues: true))
+    }
+
+    private func send(_ request: RuntimeRequest, _ reply: Reply) {
+        writer.send(.answer(serial: request.serial, reply, added: [], removed: []))
+    }
+}

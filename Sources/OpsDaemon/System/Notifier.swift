@@ -1,0 +1,28 @@
+import CSystemd
+import Glibc
+
+/// Tells systemd how we are. Says nothing where systemd did not start us.
+struct Notifier: Sendable {
+    /// Half of what systemd waits for a sign of life; nil: no watchdog.
+    let watchdogInterval: Duration?
+
+    init() {
+        var microseconds: UInt64 = 0
+        let isWatched = sd_watchdog_enabled(0, &microseconds) > 0
+        watchdogInterval = isWatched ? .microseconds(Int64(clamping: microseconds / 2)) : nil
+    }
+
+    func ready(_ status: String) { send("READY=1\nSTATUS=\(status)") }
+    func status(_ status: String) { send("STATUS=\(status)") }
+    func stopping() { send("STOPPING=1\nSTATUS=stopping") }
+    func alive() { send("WATCHDOG=1") }
+
+    func reloading() {
+        var now = timespec()
+        clock_gettime(CLOCK_MONOTONIC, &now)
+        let microseconds = Int64(now.tv_sec) * 1_000_000 + Int64(now.tv_nsec) / 1000
+        send("RELOADING=1\nMONOTONIC_USEC=\(microseconds)")
+    }
+
+    private func send(_ message: String) { sd_notify(0, message) }
+}

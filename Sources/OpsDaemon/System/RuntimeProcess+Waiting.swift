@@ -1,0 +1,24 @@
+import Foundation
+
+extension RuntimeProcess {
+    /// Ours without systemd's: readiness and watchdog are the broker's, and so is the listening socket.
+    static var childEnvironment: [String] {
+        let withheld: Set<String> = [
+            "NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES",
+        ]
+        return ProcessInfo.processInfo.environment.filter { !withheld.contains($0.key) }
+            .map { "\($0.key)=\($0.value)" }
+    }
+
+    /// Waits for the end, on a thread of its own, and tells why it came.
+    func whenEnded(_ body: @escaping @Sendable (String) -> Void) {
+        let pid = pid
+        let thread = Thread {
+            var status: CInt = 0
+            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+            body(RuntimeProcess.describe(status))
+        }
+        thread.name = "wait for runtime"
+        thread.start()
+    }
+}

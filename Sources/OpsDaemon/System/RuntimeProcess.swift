@@ -1,0 +1,58 @@
+import ControlAPI
+import Glibc
+
+/// The runtime as a child process, with our end of its socket.
+struct RuntimeProcess: Sendable {
+    let pid: pid_t
+    /// Connected to the child's descriptor 3. Whoever takes the value closes it.
+    let descriptor: CInt
+
+    /// Starts `opsd --runtime`.
+    ///
+    /// The child gets descriptors 0, 1, 2 and its end of the socketpair; all of ours close on exec, what we inherited it
+    /// closes itself, and none of systemd's variables reach it. Must be called on a thread that lives as long as we do: the kernel kills the child
+    /// when the thread that started it ends.
+    static func start() throws(StartFailure) -> RuntimeProcess {
+        let (ours, theirs): (CInt, CInt)
+        do { (ours, theirs) = try UnixSocket.makePair() } catch {
+            throw StartFailure("\(error.call): \(error.text)")
+        }
+        defer { close(theirs) }
+
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        // dup2 clears close-on-exec, also where both numbers are equal.
+        posix_spawn_file_actions_adddup2(&actions, theirs, RuntimeRole.descriptor)
+
+        var attributes = posix_spawnattr_t()
+        posix_spawnattr_init(&attributes)
+        defer { posix_spawnattr_destroy(&attributes) }
+        var all = sigset_t()
+        sigfillset(&all)
+        var none = sigset_t()
+        sigemptyset(&none)
+        posix_spawnattr_setsigdefault(&attributes, &all)
+        posix_spawnattr_setsigmask(&attributes, &none)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
+
+        var arguments: [UnsafeMutablePointer<CChar>?] = ["opsd", "--runtime"].map { (text: String) in strdup(text) } + [nil]
+        var variables: [UnsafeMutablePointer<CChar>?] = childEnvironment.map { (text: String) in strdup(text) } + [nil]
+        defer { for text in arguments + variables { free(text) } }
+        var pid: pid_t = 0
+        // /proc/self/exe: the program that runs now, also after an upgrade has replaced its file.
+        let result = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, &arguments, &variables)
+        guard result == 0 else {
+            close(ours)
+            throw StartFailure("cannot start the runtime: \(String(cString: strerror(result)))")
+        }
+        return RuntimeProcess(pid: pid, descriptor: ours)
+    }
+
+    static func describe(_ status: CInt) -> String {
+        let signal = status & 0x7f
+        if signal == 0 { return "exited with status \((status >> 8) & 0xff)" }
+        let name = strsignal(signal).map { String(cString: $0) } ?? "?"
+        return "killed by signal \(signal) (\(name))"
+    }
+}

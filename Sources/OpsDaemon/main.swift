@@ -1,1 +1,0 @@
-print("opsd: not built yet")

@@ -1,0 +1,53 @@
+package import ControlAPI
+
+extension RuntimeHost {
+    /// Answers any method but simulations, which take their time and report progress (`simulate`).
+    package func handle(_ request: RuntimeRequest) throws(Refusal) -> HostResult {
+        if request.method == RuntimeVerb.restore.rawValue {
+            return try restore(try RuntimeHost.decode(request.parameters))
+        }
+        guard let method = Method(rawValue: request.method) else {
+            throw Refusal("unsupported", errno: 95, "the runtime does not know '\(request.method)'")
+        }
+        let parameters = request.parameters
+        switch method {
+        case .registryList:
+            return HostResult(RegistrationsReply(try list(try RuntimeHost.decode(parameters))).json)
+        case .registryRegister: return try register(try RuntimeHost.decode(parameters), uid: request.uid)
+        case .registryUnregister: return try unregister(try RuntimeHost.decode(parameters))
+        case .registryUpdate: return try update(try RuntimeHost.decode(parameters), uid: request.uid)
+        case .registryDump: return try RuntimeHost.encode(try dump(try RuntimeHost.decode(parameters)))
+        case .programList:
+            let records = try programs(try RuntimeHost.decode(parameters))
+            return try RuntimeHost.encode(ProgramsReply(programs: records))
+        case .programDumpXlated: return try RuntimeHost.encode(try dumpXlated(try RuntimeHost.decode(parameters)))
+        case .programDumpJited: return try RuntimeHost.encode(try dumpJited(try RuntimeHost.decode(parameters)))
+        case .mapList:
+            return try RuntimeHost.encode(MapsReply(maps: try maps(try RuntimeHost.decode(parameters))))
+        case .mapDump: return try RuntimeHost.encode(try dumpMap(try RuntimeHost.decode(parameters)))
+        case .mapLookup: return try RuntimeHost.encode(try lookup(try RuntimeHost.decode(parameters)))
+        case .mapUpdate:
+            try updateMap(try RuntimeHost.decode(parameters))
+            return HostResult([:])
+        case .linkList:
+            let selector: Selector = try RuntimeHost.decode(parameters)
+            return try RuntimeHost.encode(LinksReply(links: try links(selector.id)))
+        case .linkDetach:
+            let selector: Selector = try RuntimeHost.decode(parameters)
+            guard let id = selector.id else { throw Refusal("invalid", errno: 22, "'id' is missing") }
+            return try detach(id)
+        case .registryMonitor, .simulationRun, .simulationList, .simulationResult, .simulationCancel, .daemonStatus:
+            throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")
+        }
+    }
+
+    package static func decode<Value: Decodable>(_ parameters: JSONValue) throws(Refusal) -> Value {
+        do { return try parameters.decode() } catch { throw Refusal(parameters: error) }
+    }
+
+    private static func encode(_ reply: some Encodable) throws(Refusal) -> HostResult {
+        do { return HostResult(try JSONValue(encoding: reply)) } catch {
+            throw Refusal("internal", errno: 5, "the answer cannot be encoded", reason: "\(error)")
+        }
+    }
+}

@@ -1,0 +1,167 @@
+package import ControlAPI
+import Foundation
+import OpsCore
+
+/// What a request came to, with what it changed in the registry.
+package struct HostResult: Sendable {
+    package var parameters: JSONValue
+    package var added: [Registration] = []
+    package var removed: [UInt32] = []
+
+    package init(_ parameters: JSONValue, added: [Registration] = [], removed: [UInt32] = []) {
+        self.parameters = parameters
+        self.added = added
+        self.removed = removed
+    }
+}
+
+extension RuntimeHost {
+    package func list(_ selector: Selector) throws(Refusal) -> [Registration] {
+        let found = try refusing { () throws(OpsError) in try runtime.registrations(selector.registration) }
+        return described(found)
+    }
+
+    package func register(_ parameters: RegisterParameters, uid: UInt32) throws(Refusal) -> HostResult {
+        let bytes = try RuntimeHost.object(parameters.object)
+        let file = parameters.file ?? "object"
+        var options = LoadOptions(maps: parameters.maps, uid: uid, loadedAt: RuntimeHost.now)
+        guard parameters.keepGoing == true else {
+            let infos = try refusing { () throws(OpsError) in
+                try runtime.register(bytes, name: file, options: options)
+            }
+            let registered = described(infos)
+            return HostResult(RegistrationsReply(registered).json, added: registered)
+        }
+
+        options.keepGoing = true
+        var failures: [RegisterFailure] = []
+        var registered: [Registration] = []
+        let wanted = try wantedVariables(of: bytes, file, parameters.maps)
+        var loaded: Set<String> = []
+        do throws(OpsError) {
+            let object = try runtime.load(bytes, name: file, options: options)
+            defer { try? runtime.close(object: object.id) }
+            loaded = Set(object.structOps.map(\.name))
+            let (infos, failed) = try runtime.registerKeepingGoing(object: object.id)
+            registered = described(infos)
+            failures = failed.map { RegisterFailure(map: $0.location.map ?? "?", error: Refusal($0)) }
+        } catch {
+            if wanted.isEmpty { throw Refusal(error) }
+        }
+        // Maps that did not get as far as a registration: each alone says why.
+        for variable in wanted where !loaded.contains(variable) {
+            options.maps = [variable]
+            options.keepGoing = false
+            do throws(OpsError) {
+                let object = try runtime.load(bytes, name: file, options: options)
+                try? runtime.close(object: object.id)
+            } catch {
+                failures.append(RegisterFailure(map: variable, error: Refusal(error)))
+            }
+        }
+        return HostResult(RegistrationsReply(registered, failures: failures).json, added: registered)
+    }
+
+    private func wantedVariables(of bytes: [UInt8], _ file: String, _ maps: [String]?) throws(Refusal) -> [String] {
+        if let maps { return maps }
+        let variables = try refusing { () throws(OpsError) in try runtime.inspect(bytes, name: file) }
+        return variables.filter(\.autocreate).map(\.name)
+    }
+
+    package func unregister(_ selector: Selector) throws(Refusal) -> HostResult {
+        let wanted = try selector.required()
+        let found = try refusing { () throws(OpsError) in try runtime.registrations(wanted) }
+        // Described before it goes: afterwards its variable is no longer known.
+        let before = described(found)
+        let info = try refusing { () throws(OpsError) in try runtime.unregister(wanted) }
+        return HostResult(
+            RegistrationsReply(before.filter { $0.id == info.id }).json, removed: [info.id])
+    }
+
+    package func update(_ parameters: UpdateParameters, uid: UInt32) throws(Refusal) -> HostResult {
+        let bytes = try RuntimeHost.object(parameters.object)
+        let wanted = try parameters.selector.required()
+        let options = LoadOptions(maps: parameters.map.map { [$0] }, uid: uid, loadedAt: RuntimeHost.now)
+        return try refusing { () throws(OpsError) in
+            let old = try runtime.registrations(wanted).map(\.id)
+            let object = try runtime.load(bytes, name: parameters.file ?? "object", options: options)
+            defer { try? runtime.close(object: object.id) }
+            let info = try runtime.update(
+                wanted, object: object.id, map: parameters.map, expected: parameters.expect)
+            let updated = described([info])
+            return HostResult(RegistrationsReply(updated).json, added: updated, removed: old)
+        }
+    }
+
+    package func dump(_ selector: Selector) throws(Refusal) -> DumpReply {
+        let dumped = try refusing { () throws(OpsError) in try runtime.dump(selector.registration) }
+        let maps = Dictionary(runtime.maps().map { ($0.id, $0) }, uniquingKeysWith: { first, _ in first })
+        return DumpReply(
+            dump: dumped.flatMap { registration, value -> [JSONValue] in
+                let info = maps[registration.id]
+                return [
+                    [
+                        "bpf_map_info": [
+                            "type": 26, "id": .integer(Int64(registration.id)), "key_size": 4,
+                            "value_size": .optional(info?.valueSize), "max_entries": 1,
+                            "map_flags": .integer(Int64(info?.flags ?? 0)), "name": .string(registration.name),
+                        ]
+                    ],
+                    .object([.init("bpf_struct_ops_" + registration.type, JSONValue(value))]),
+                ]
+            })
+    }
+
+    /// Makes registrations of one object again, each on its own: one that no longer loads does not hold up the others.
+    package func restore(_ parameters: RestoreParameters) throws(Refusal) -> HostResult {
+        runtime.reserveIDs(upTo: parameters.reserve)
+        let bytes = try RuntimeHost.object(parameters.object)
+        var reply = RestoreReply(restored: [], failures: [])
+        // Together first, so that they share their data as they did; else one by one, to find out which one fails.
+        let together = parameters.items.map(\.variable)
+        let ids = Dictionary(parameters.items.map { ($0.variable, $0.id) }, uniquingKeysWith: { first, _ in first })
+        if ids.count == together.count, let infos = try? restore(bytes, parameters, together, ids) {
+            reply.restored = described(infos)
+        } else {
+            for item in parameters.items {
+                do throws(OpsError) {
+                    let infos = try restore(bytes, parameters, [item.variable], [item.variable: item.id])
+                    reply.restored += described(infos)
+                } catch {
+                    reply.failures.append(RestoreReply.Failure(id: item.id, error: Refusal(error)))
+                }
+            }
+        }
+        let json: JSONValue = [
+            "restored": .array(reply.restored.map(\.json)),
+            "failures": .array(
+                reply.failures.map { ["id": .integer(Int64($0.id)), "error": $0.error.json] }),
+        ]
+        return HostResult(json)
+    }
+
+    private func restore(
+        _ bytes: [UInt8], _ parameters: RestoreParameters, _ variables: [String], _ ids: [String: UInt32]
+    ) throws(OpsError) -> [RegistrationInfo] {
+        try runtime.register(
+            bytes, name: parameters.file ?? "object",
+            options: LoadOptions(maps: variables, loadedAt: RuntimeHost.now), ids: ids)
+    }
+
+    func described(_ infos: [RegistrationInfo]) -> [Registration] {
+        let names = Dictionary(runtime.maps().map { ($0.id, $0.fullName) }, uniquingKeysWith: { first, _ in first })
+        return infos.map { info in
+            Registration(
+                id: info.id, name: info.name, kernelStructOps: info.type, opsName: info.opsName ?? "",
+                state: info.state.name, refs: info.refs, linkID: info.linkID, objectSha256: info.objectSHA256,
+                variable: names[info.id] ?? info.name)
+        }
+    }
+
+    static func object(_ base64: String) throws(Refusal) -> [UInt8] {
+        guard let data = Data(base64Encoded: base64) else {
+            throw Refusal("invalid", errno: 22, "'object' is not base64")
+        }
+        return Array(data)
+    }
+}

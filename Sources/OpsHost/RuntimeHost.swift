@@ -1,0 +1,33 @@
+package import ControlAPI
+import Foundation
+import OpsCore
+
+/// One runtime with its subsystems, behind ControlAPI's messages. The daemon's runtime process has one, and so has
+/// `opsctl` for what it does without a daemon.
+///
+/// Knows neither who the client is nor where anything is stored. Every method may be called from any thread.
+package final class RuntimeHost: Sendable {
+    let runtime: OpsRuntime
+    let subsystems: [any Subsystem]
+
+    /// - Parameter onEvent: told about each change of state, on the thread that made it; must not call the host.
+    package init(onEvent: @escaping @Sendable (HostEvent) -> Void = { _ in }) throws(Refusal) {
+        runtime = OpsRuntime(
+            configuration: OpsRuntime.Configuration(onEvent: { event in
+                if let event = HostEvent(event) { onEvent(event) }
+            }))
+        let subsystems = RuntimeHost.makeSubsystems()
+        self.subsystems = subsystems
+        try refusing { () throws(OpsError) in
+            for subsystem in subsystems { try runtime.add(subsystem) }
+        }
+    }
+
+    /// Seconds since the epoch, which the runtime itself does not know.
+    static var now: UInt64 { UInt64(max(0, Date().timeIntervalSince1970)) }
+}
+
+/// Runs a step of the runtime and turns its error into what goes over the wire.
+func refusing<Result>(_ body: () throws(OpsError) -> Result) throws(Refusal) -> Result {
+    do { return try body() } catch { throw Refusal(error) }
+}
