@@ -4,29 +4,69 @@ import OpsCore
 
 /// A scenario that has been read and checked.
 package struct ParsedScenario: Sendable {
-    package var name: String
-    package var durationSeconds: Double
+    let scenario: Scenario
+
+    package var name: String { scenario.name }
+    package var durationSeconds: Double { Double(scenario.duration) / 1e9 }
 }
 
 extension RuntimeHost {
     package func scenario(_ text: String, file: String) throws(Refusal) -> ParsedScenario {
-        throw .notBuiltYet("'sim run'")
+        ParsedScenario(
+            scenario: try refusing { () throws(OpsError) in try ScenarioParser.parse(text, file: file) })
     }
 
     /// Registers those maps of an object whose ops names the scenario uses.
+    ///
+    /// - Throws: ENOENT if it uses none of them: the object was given for nothing.
     package func registerNeeded(by scenario: ParsedScenario, _ bytes: [UInt8], name: String) throws(Refusal) {
-        throw .notBuiltYet("'sim run'")
+        try refusing { () throws(OpsError) in
+            let variables = try runtime.inspect(bytes, name: name)
+            let wanted = Set(scenario.scenario.controlNames)
+            let needed = variables.filter { $0.opsName.map(wanted.contains) ?? false }
+            guard !needed.isEmpty else {
+                throw OpsError(
+                    "not-found", errno: OpsError.enoent, "no 'cc:' of the scenario names an ops of this object",
+                    at: .init(object: name),
+                    reason: "it has \(variables.compactMap(\.opsName).joined(separator: ", "))"
+                        + ", the scenario uses \(scenario.scenario.controlNames.joined(separator: ", "))")
+            }
+            try runtime.register(bytes, name: name, options: LoadOptions(maps: needed.map(\.name)))
+        }
     }
 
     /// Ids of the registrations that the scenario's flows would use now.
-    package func registrationsUsed(by scenario: ParsedScenario) -> [UInt32] { [] }
+    package func registrationsUsed(by scenario: ParsedScenario) -> [UInt32] {
+        let wanted = Set(scenario.scenario.controlNames)
+        let all = (try? runtime.registrations()) ?? []
+        return all.filter { $0.opsName.map(wanted.contains) ?? false }.map(\.id)
+    }
 
     /// Runs to the end.
     ///
-    /// - Parameter progress: called now and then, on this thread; false ends the run early.
+    /// - Parameter progress: called now and then, on the world's thread; false ends the run early.
     package func simulate(
-        _ scenario: ParsedScenario, id: UInt32 = 1, timing: Bool = false, progress: (RunStatus) -> Bool
+        _ scenario: ParsedScenario, timing: Bool = false, uid: UInt32 = 0,
+        progress: @escaping @Sendable (RunStatus) -> Bool
     ) throws(Refusal) -> JSONValue {
-        throw .notBuiltYet("'sim run'")
+        var options = Simulation.Options()
+        options.timing = timing
+        options.uid = uid
+        let simulation = Simulation(
+            scenario.scenario, runtime: runtime, subsystem: congestionControl, options: options)
+        let (name, duration) = (scenario.name, scenario.durationSeconds)
+        let outcome = try refusing { () throws(OpsError) in
+            try simulation.run { now in
+                progress(
+                    RunStatus(
+                        id: 0, scenario: name, state: "running", atS: Double(now.now) / 1e9, durationS: duration))
+            }
+        }
+        guard case .finished(let bytes) = outcome else {
+            throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
+        }
+        do { return try JSONValue(parsing: bytes, limits: .reply) } catch {
+            throw Refusal("internal", errno: 5, "the result is not JSON", reason: "\(error)")
+        }
     }
 }

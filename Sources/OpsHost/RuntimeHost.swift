@@ -1,5 +1,6 @@
 package import ControlAPI
 import Foundation
+import Netsim
 import OpsCore
 
 /// One runtime with its subsystems, behind ControlAPI's messages. The daemon's runtime process has one, and so has
@@ -8,7 +9,8 @@ import OpsCore
 /// Knows neither who the client is nor where anything is stored. Every method may be called from any thread.
 package final class RuntimeHost: Sendable {
     let runtime: OpsRuntime
-    let subsystems: [any Subsystem]
+    /// The one subsystem so far.
+    let congestionControl = TCPCongestionControl()
 
     /// - Parameter onEvent: told about each change of state, on the thread that made it; must not call the host.
     package init(onEvent: @escaping @Sendable (HostEvent) -> Void = { _ in }) throws(Refusal) {
@@ -16,11 +18,7 @@ package final class RuntimeHost: Sendable {
             configuration: OpsRuntime.Configuration(onEvent: { event in
                 if let event = HostEvent(event) { onEvent(event) }
             }))
-        let subsystems = RuntimeHost.makeSubsystems()
-        self.subsystems = subsystems
-        try refusing { () throws(OpsError) in
-            for subsystem in subsystems { try runtime.add(subsystem) }
-        }
+        try refusing { () throws(OpsError) in try runtime.add(congestionControl) }
     }
 
     /// Seconds since the epoch, which the runtime itself does not know.
@@ -28,6 +26,7 @@ package final class RuntimeHost: Sendable {
 }
 
 /// Runs a step of the runtime and turns its error into what goes over the wire.
+@discardableResult
 func refusing<Result>(_ body: () throws(OpsError) -> Result) throws(Refusal) -> Result {
     do { return try body() } catch { throw Refusal(error) }
 }

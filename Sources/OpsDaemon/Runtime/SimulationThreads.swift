@@ -41,10 +41,16 @@ final class SimulationThreads: Sendable {
             let parameters: RunParameters = try RuntimeHost.decode(request.parameters)
             let scenario = try host.scenario(parameters.scenario, file: parameters.file ?? "scenario")
             report(request, scenario)
-            var last = ContinuousClock.now
-            let result = try host.simulate(scenario, timing: parameters.timing ?? false) { status in
-                if ContinuousClock.now - last >= Self.progressInterval {
+            let last = Mutex(ContinuousClock.now)
+            let result = try host.simulate(
+                scenario, timing: parameters.timing ?? false, uid: request.uid
+            ) { [self] status in
+                let isDue = last.withLock { last in
+                    guard ContinuousClock.now - last >= Self.progressInterval else { return false }
                     last = .now
+                    return true
+                }
+                if isDue {
                     if let progress = try? JSONValue(encoding: RunReply(progress: status)) {
                         send(request, Reply(progress, continues: true))
                     }

@@ -1,10 +1,11 @@
 import ControlAPI
 import Glibc
+import Synchronization
 
 /// One line on a terminal that shows how far a simulation is; nothing anywhere else.
-final class ProgressBar {
+final class ProgressBar: Sendable {
     private let isShown: Bool
-    private var wasDrawn = false
+    private let wasDrawn = Atomic<Bool>(false)
     private static let width = 30
 
     init(format: OutputFormat) {
@@ -13,7 +14,7 @@ final class ProgressBar {
 
     func show(_ status: RunStatus) {
         guard isShown else { return }
-        wasDrawn = true
+        wasDrawn.store(true, ordering: .relaxed)
         let share = status.durationS > 0 ? min(1, max(0, status.atS / status.durationS)) : 0
         let filled = Int(share * Double(Self.width))
         let bar = String(repeating: "█", count: filled) + String(repeating: "░", count: Self.width - filled)
@@ -24,8 +25,7 @@ final class ProgressBar {
 
     /// Leaves the line as it was before.
     func clear() {
-        guard wasDrawn else { return }
-        wasDrawn = false
+        guard wasDrawn.exchange(false, ordering: .relaxed) else { return }
         Printer.write("\r\u{1b}[K", to: STDERR_FILENO)
     }
 }
