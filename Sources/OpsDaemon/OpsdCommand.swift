@@ -7,7 +7,8 @@ import Glibc
 struct OpsdCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "opsd", abstract: "Hosts Linux struct_ops programs in userspace.",
-        discussion: "With a socket from systemd, --socket is not used. Without a state directory nothing is kept.",
+        discussion:
+            "With a socket from systemd, --socket is not used. Without a state directory nothing is kept.",
         version: Product.version)
 
     @Option(help: "Where to listen.") var socket = Product.defaultSocketPath
@@ -32,7 +33,9 @@ struct OpsdCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard hangTimeout > 0 else { throw ValidationError("--hang-timeout is at least 1, got \(hangTimeout)") }
+        guard hangTimeout > 0 else {
+            throw ValidationError("--hang-timeout is at least 1, got \(hangTimeout)")
+        }
     }
 
     func run() throws {

@@ -20,8 +20,10 @@ extension RuntimeHost {
         case .programList:
             let records = try programs(try RuntimeHost.decode(parameters))
             return try RuntimeHost.encode(ProgramsReply(programs: records))
-        case .programDumpXlated: return try RuntimeHost.encode(try dumpXlated(try RuntimeHost.decode(parameters)))
-        case .programDumpJited: return try RuntimeHost.encode(try dumpJited(try RuntimeHost.decode(parameters)))
+        case .programDumpXlated:
+            return try RuntimeHost.encode(try dumpXlated(try RuntimeHost.decode(parameters)))
+        case .programDumpJited:
+            return try RuntimeHost.encode(try dumpJited(try RuntimeHost.decode(parameters)))
         case .mapList:
             return try RuntimeHost.encode(MapsReply(maps: try maps(try RuntimeHost.decode(parameters))))
         case .mapDump: return try RuntimeHost.encode(try dumpMap(try RuntimeHost.decode(parameters)))
@@ -36,7 +38,8 @@ extension RuntimeHost {
             let selector: Selector = try RuntimeHost.decode(parameters)
             guard let id = selector.id else { throw Refusal("invalid", errno: 22, "'id' is missing") }
             return try detach(id)
-        case .registryMonitor, .simulationRun, .simulationList, .simulationResult, .simulationCancel, .daemonStatus:
+        case .registryMonitor, .simulationRun, .simulationList, .simulationResult, .simulationCancel,
+            .daemonStatus:
             throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")
         }
     }

@@ -40,7 +40,8 @@ extension HostEvent {
         case .register: (kind, text) = ("register", "registered \(what)\(number)")
         case .update: (kind, text) = ("update", "updated to \(what)\(number)")
         case .unregister: (kind, text) = ("unregister", "unregistered \(what)\(number)")
-        case .eject: (kind, text) = ("eject", "ejected \(what)\(number): \(event.reason ?? "no reason given")")
+        case .eject:
+            (kind, text) = ("eject", "ejected \(what)\(number): \(event.reason ?? "no reason given")")
         case .refuse: (kind, text) = ("refuse", "refused '\(name)': \(event.error?.text ?? "")")
         case .typeRefused:
             (kind, text) = ("refuse", "refused a type of subsystem '\(name)': \(event.error?.text ?? "")")
@@ -85,7 +86,9 @@ extension Selector {
     }
 
     /// All of `items` if nothing is selected, else those that match.
-    func pick<Item>(_ items: [Item], _ what: String, _ key: (Item) -> (UInt32, String)) throws(Refusal) -> [Item] {
+    func pick<Item>(_ items: [Item], _ what: String, _ key: (Item) -> (UInt32, String)) throws(Refusal)
+        -> [Item]
+    {
         let found = items.filter { item in
             let (id, name) = key(item)
             return matches(id: id, name: name)
@@ -97,13 +100,16 @@ extension Selector {
     }
 
     /// The one item that is meant.
-    func pickOne<Item>(_ items: [Item], _ what: String, _ key: (Item) -> (UInt32, String)) throws(Refusal) -> Item {
+    func pickOne<Item>(_ items: [Item], _ what: String, _ key: (Item) -> (UInt32, String)) throws(Refusal)
+        -> Item
+    {
         guard !isEmpty else { throw Refusal("invalid", errno: 22, "neither 'id' nor 'name' is given") }
         let found = try pick(items, what, key)
         guard found.count == 1, let first = found.first else {
             let ids = found.map { String(key($0).0) }.joined(separator: ", ")
             throw Refusal(
-                "ambiguous", errno: 22, "\(description) matches \(found.count) \(what)s", reason: "their ids are \(ids)",
+                "ambiguous", errno: 22, "\(description) matches \(found.count) \(what)s",
+                reason: "their ids are \(ids)",
                 suggestion: "say which one by 'id N'")
         }
         return first

@@ -32,7 +32,8 @@ extension RuntimeHost {
         return try refusing { () throws(OpsError) in try runtime.check(bytes, name: name, options: options) }
             .map { checked in
                 ProgramVerdict(
-                    object: name, program: checked.program, section: checked.section, context: checked.context,
+                    object: name, program: checked.program, section: checked.section,
+                    context: checked.context,
                     verdict: checked.verdict.rawValue, reason: checked.reason.map(ProgramVerdict.Reason.init),
                     insns: checked.insnCount, insnsProcessed: checked.processed, bound: checked.bound,
                     verifyUs: checked.verifyMicroseconds, log: request.logLevel > 0 ? checked.log : nil)

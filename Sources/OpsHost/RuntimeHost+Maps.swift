@@ -97,7 +97,8 @@ private struct ElementTypes {
 
 extension RuntimeHost {
     package func links(_ id: UInt32?) throws(Refusal) -> [LinkRecord] {
-        let names = Dictionary(runtime.maps().map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(
+            runtime.maps().map { ($0.id, $0.name) }, uniquingKeysWith: { first, _ in first })
         return try Selector(id: id).pick(runtime.links(), "link") { ($0.id, "") }.map { info in
             LinkRecord(id: info.id, type: "struct_ops", mapID: info.mapID, name: names[info.mapID] ?? "")
         }

@@ -62,7 +62,9 @@ extension RuntimeHost {
         return HostResult(RegistrationsReply(registered, failures: failures).json, added: registered)
     }
 
-    private func wantedVariables(of bytes: [UInt8], _ file: String, _ maps: [String]?) throws(Refusal) -> [String] {
+    private func wantedVariables(of bytes: [UInt8], _ file: String, _ maps: [String]?) throws(Refusal)
+        -> [String]
+    {
         if let maps { return maps }
         let variables = try refusing { () throws(OpsError) in try runtime.inspect(bytes, name: file) }
         return variables.filter(\.autocreate).map(\.name)
@@ -104,7 +106,8 @@ extension RuntimeHost {
                         "bpf_map_info": [
                             "type": 26, "id": .integer(Int64(registration.id)), "key_size": 4,
                             "value_size": .optional(info?.valueSize), "max_entries": 1,
-                            "map_flags": .integer(Int64(info?.flags ?? 0)), "name": .string(registration.name),
+                            "map_flags": .integer(Int64(info?.flags ?? 0)),
+                            "name": .string(registration.name),
                         ]
                     ],
                     .object([.init("bpf_struct_ops_" + registration.type, JSONValue(value))]),
@@ -119,7 +122,8 @@ extension RuntimeHost {
         var reply = RestoreReply(restored: [], failures: [])
         // Together first, so that they share their data as they did; else one by one, to find out which one fails.
         let together = parameters.items.map(\.variable)
-        let ids = Dictionary(parameters.items.map { ($0.variable, $0.id) }, uniquingKeysWith: { first, _ in first })
+        let ids = Dictionary(
+            parameters.items.map { ($0.variable, $0.id) }, uniquingKeysWith: { first, _ in first })
         if ids.count == together.count, let infos = try? restore(bytes, parameters, together, ids) {
             reply.restored = described(infos)
         } else {
@@ -149,7 +153,8 @@ extension RuntimeHost {
     }
 
     func described(_ infos: [RegistrationInfo]) -> [Registration] {
-        let names = Dictionary(runtime.maps().map { ($0.id, $0.fullName) }, uniquingKeysWith: { first, _ in first })
+        let names = Dictionary(
+            runtime.maps().map { ($0.id, $0.fullName) }, uniquingKeysWith: { first, _ in first })
         return infos.map { info in
             Registration(
                 id: info.id, name: info.name, kernelStructOps: info.type, opsName: info.opsName ?? "",

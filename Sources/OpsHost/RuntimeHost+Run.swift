@@ -65,12 +65,16 @@ extension RuntimeHost {
         case .object(let bytes, let name, let program):
             let linked = try runtime.link(bytes, name: name)
             guard let found = linked.program(named: program) else {
-                if let failure = linked.failures.first(where: { $0.location.program == program }) { throw failure }
+                if let failure = linked.failures.first(where: { $0.location.program == program }) {
+                    throw failure
+                }
                 throw OpsError(
                     "not-found", errno: OpsError.enoent, "no program '\(program)'", at: .init(object: name),
                     reason: "it has \(linked.programs.map(\.image.name).joined(separator: ", "))")
             }
-            let contents = linked.maps.enumerated().compactMap { index, map in map.contents.map { (index, $0) } }
+            let contents = linked.maps.enumerated().compactMap { index, map in
+                map.contents.map { (index, $0) }
+            }
             return (found.image, Dictionary(uniqueKeysWithValues: contents))
         }
     }
@@ -138,7 +142,8 @@ private struct SingleRun {
         } catch {
             throw OpsError(
                 "jit", errno: OpsError.eopnotsupp, "the program cannot be compiled: \(error)",
-                at: .init(program: program.image.name), suggestion: "'--interpret' runs it without machine code")
+                at: .init(program: program.image.name),
+                suggestion: "'--interpret' runs it without machine code")
         }
         let compileTime = clock.now - start
 

@@ -13,7 +13,7 @@ package struct ParsedScenario: Sendable {
 extension RuntimeHost {
     package func scenario(_ text: String, file: String) throws(Refusal) -> ParsedScenario {
         ParsedScenario(
-            scenario: try refusing { () throws(OpsError) in try ScenarioParser.parse(text, file: file) })
+            scenario: try refusing { () throws(OpsError) in try Scenario.parse(text, file: file) })
     }
 
     /// Registers those maps of an object whose ops names the scenario uses.
@@ -26,12 +26,13 @@ extension RuntimeHost {
             let needed = variables.filter { $0.opsName.map(wanted.contains) ?? false }
             guard !needed.isEmpty else {
                 throw OpsError(
-                    "not-found", errno: OpsError.enoent, "no 'cc:' of the scenario names an ops of this object",
+                    "not-found", errno: OpsError.enoent,
+                    "no 'cc:' of the scenario names an ops of this object",
                     at: .init(object: name),
                     reason: "it has \(variables.compactMap(\.opsName).joined(separator: ", "))"
                         + ", the scenario uses \(scenario.scenario.controlNames.joined(separator: ", "))")
             }
-            try runtime.register(bytes, name: name, options: LoadOptions(maps: needed.map(\.name)))
+            _ = try runtime.register(bytes, name: name, options: LoadOptions(maps: needed.map(\.name)))
         }
     }
 
@@ -59,7 +60,8 @@ extension RuntimeHost {
             try simulation.run { now in
                 progress(
                     RunStatus(
-                        id: 0, scenario: name, state: "running", atS: Double(now.now) / 1e9, durationS: duration))
+                        id: 0, scenario: name, state: "running", atS: Double(now.now) / 1e9,
+                        durationS: duration))
             }
         }
         guard case .finished(let bytes) = outcome else {

@@ -40,7 +40,9 @@ package final class UnixSocket {
     package static func makePair() throws(SystemFailure) -> (CInt, CInt) {
         var pair: [CInt] = [-1, -1]
         let type = CInt(SOCK_STREAM.rawValue) | CInt(SOCK_CLOEXEC.rawValue)
-        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else { throw SystemFailure("socketpair", errno: errno) }
+        guard socketpair(AF_UNIX, type, 0, &pair) == 0 else {
+            throw SystemFailure("socketpair", errno: errno)
+        }
         return (pair[0], pair[1])
     }
 
@@ -89,7 +91,9 @@ extension sockaddr_un {
         withUnsafeMutableBytes(of: &sun_path) { $0.copyBytes(from: bytes) }
     }
 
-    package mutating func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result) -> Result {
+    package mutating func withPointer<Result>(_ body: (UnsafePointer<sockaddr>, socklen_t) -> Result)
+        -> Result
+    {
         withUnsafePointer(to: &self) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
                 body($0, socklen_t(MemoryLayout<sockaddr_un>.size))

@@ -10,7 +10,8 @@ package struct ProgramVerdict: Codable, Equatable, Sendable {
         package var suggestion: String?
 
         package init(
-            category: String, problem: String, reason: String, at: [String], causalPath: [String], suggestion: String?
+            category: String, problem: String, reason: String, at: [String], causalPath: [String],
+            suggestion: String?
         ) {
             self.category = category
             self.problem = problem
@@ -89,7 +90,8 @@ package struct ProgramRunResult: Equatable, Sendable {
     package var data: [UInt8]
 
     package init(
-        r0: UInt64, nsPerRun: Double, jitUs: UInt64, verifyUs: UInt64, codeBytes: Int, insns: Int, data: [UInt8]
+        r0: UInt64, nsPerRun: Double, jitUs: UInt64, verifyUs: UInt64, codeBytes: Int, insns: Int,
+        data: [UInt8]
     ) {
         self.r0 = r0
         self.nsPerRun = nsPerRun

@@ -26,7 +26,8 @@ package struct RuntimeRequest: Equatable, Sendable {
 
     /// nil: not one of ours; the peer is broken, and the connection of no more use.
     package init?(frame: [UInt8]) {
-        guard let json = try? JSONValue(parsing: frame, limits: .request), let serial = json["serial"]?.integer,
+        guard let json = try? JSONValue(parsing: frame, limits: .request),
+            let serial = json["serial"]?.integer,
             let method = json["method"]?.string, let parameters = json["parameters"]
         else { return nil }
         self.init(
@@ -98,7 +99,8 @@ package struct HostEvent: Codable, Equatable, Sendable {
 
     package init(
         _ event: String, id: UInt32? = nil, name: String? = nil, subsystem: String? = nil,
-        objectSha256: String? = nil, errno: Int? = nil, reason: String? = nil, durationUs: Int64? = nil, text: String
+        objectSha256: String? = nil, errno: Int? = nil, reason: String? = nil, durationUs: Int64? = nil,
+        text: String
     ) {
         self.event = event
         self.id = id

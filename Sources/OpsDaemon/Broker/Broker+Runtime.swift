@@ -13,7 +13,10 @@ extension Broker {
         guard supervisor.phase == .up, let connection = supervisor.connection else {
             guard queue.count < Self.queueMax else {
                 return pending.finish(
-                    Reply(Refusal("busy", errno: Int(EAGAIN), "the runtime is being restarted and too many wait for it")))
+                    Reply(
+                        Refusal(
+                            "busy", errno: Int(EAGAIN),
+                            "the runtime is being restarted and too many wait for it")))
             }
             queue.append(pending)
             return
@@ -61,7 +64,8 @@ extension Broker {
             ) { _, _, _ in }
         }
         record(
-            HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text), peer: pending.peer,
+            HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text),
+            peer: pending.peer,
             priority: .error)
         pending.finish(Reply(refusal))
     }
@@ -86,7 +90,9 @@ extension Broker {
     /// Unregisters what is kept as FAILED, of which the runtime knows nothing.
     /// - Returns: whether the call meant one of those.
     func unregisterFailed(_ pending: PendingCall) -> Bool {
-        guard let selector: Selector = try? pending.call.parameters.decode(), !selector.isEmpty else { return false }
+        guard let selector: Selector = try? pending.call.parameters.decode(), !selector.isEmpty else {
+            return false
+        }
         let failed = book.failedRegistrations(selector)
         guard let first = failed.first else { return false }
         if let name = selector.name {
@@ -96,7 +102,8 @@ extension Broker {
                 pending.finish(
                     Reply(
                         Refusal(
-                            "ambiguous", errno: Int(EINVAL), "name '\(name)' matches \(named.count) registrations",
+                            "ambiguous", errno: Int(EINVAL),
+                            "name '\(name)' matches \(named.count) registrations",
                             reason: "their ids are \(ids)", suggestion: "say which one by 'id N'")))
                 return true
             }
@@ -109,7 +116,8 @@ extension Broker {
                     HostEvent(
                         "unregister", id: first.id, name: first.name, subsystem: first.kernelStructOps,
                         objectSha256: first.objectSha256,
-                        text: "unregistered \(first.kernelStructOps) \(first.name) id \(first.id)"), peer: pending.peer)
+                        text: "unregistered \(first.kernelStructOps) \(first.name) id \(first.id)"),
+                    peer: pending.peer)
                 pending.finish(Reply(RegistrationsReply([first]).json))
             case .failure(let error): storeFailed(pending, added: [], error)
             }
@@ -139,9 +147,12 @@ extension Broker {
         for registration in reply.restored {
             record(
                 HostEvent(
-                    "restore", id: registration.id, name: registration.name, subsystem: registration.kernelStructOps,
+                    "restore", id: registration.id, name: registration.name,
+                    subsystem: registration.kernelStructOps,
                     objectSha256: registration.objectSha256,
-                    text: "restored \(registration.kernelStructOps) \(registration.name) id \(registration.id)"))
+                    text:
+                        "restored \(registration.kernelStructOps) \(registration.name) id \(registration.id)")
+            )
         }
         for failure in reply.failures { fail(failure.id, reason: failure.error.text) }
     }
@@ -155,7 +166,9 @@ extension Broker {
             HostEvent(
                 "restore", id: id, name: registration.name, subsystem: registration.kernelStructOps,
                 objectSha256: registration.objectSha256, errno: Int(EIO), reason: reason,
-                text: "could not restore \(registration.kernelStructOps) \(registration.name) id \(id): \(reason)"),
+                text:
+                    "could not restore \(registration.kernelStructOps) \(registration.name) id \(id): \(reason)"
+            ),
             priority: .error)
     }
 
@@ -178,8 +191,12 @@ extension Broker {
     func runtimeDied(_ reason: String) {
         let interrupted = underWay.sorted { $0.key < $1.key }.map(\.value)
         underWay = [:]
-        let work = interrupted.isEmpty ? "" : "; under way: " + Set(interrupted.map(\.method.rawValue)).sorted()
-            .joined(separator: ", ")
+        let work =
+            interrupted.isEmpty
+            ? ""
+            : "; under way: "
+                + Set(interrupted.map(\.method.rawValue)).sorted()
+                .joined(separator: ", ")
         record(
             HostEvent(
                 "restore", reason: "the runtime process was \(reason)\(work)",
@@ -200,7 +217,8 @@ extension Broker {
         let refusal = Refusal(
             "runtime", errno: Int(EIO), "the runtime died while it worked on '\(pending.method.rawValue)'",
             reason: "its process was \(reason)" + (pending.deaths > 1 ? ", for the second time" : ""),
-            suggestion: [changes, "'journalctl -u opsd' has the record"].compactMap { $0 }.joined(separator: "; "))
+            suggestion: [changes, "'journalctl -u opsd' has the record"].compactMap { $0 }.joined(
+                separator: "; "))
         if pending.run != nil { endRun(pending, Reply(refusal)) } else { pending.finish(Reply(refusal)) }
     }
 }

@@ -8,26 +8,34 @@ extension Broker {
     func startRun(_ pending: PendingCall) {
         guard runs.runningCount < Self.runsMax else {
             return pending.finish(
-                Reply(Refusal("busy", errno: Int(EAGAIN), "\(Self.runsMax) simulations are under way already")))
+                Reply(
+                    Refusal("busy", errno: Int(EAGAIN), "\(Self.runsMax) simulations are under way already")))
         }
         let name = pending.call.parameters["file"]?.string ?? "scenario"
         let run = runs.add(scenario: name)
         pending.run = run
         record(
-            HostEvent("sim-start", id: run.status.id, name: name, text: "simulation \(run.status.id) of '\(name)' starts"),
+            HostEvent(
+                "sim-start", id: run.status.id, name: name,
+                text: "simulation \(run.status.id) of '\(name)' starts"),
             peer: pending.peer, priority: .info)
         submit(pending)
     }
 
     func progress(_ pending: PendingCall, _ reply: Reply) {
-        guard let run = pending.run, var status = try? reply.parameters.decode(as: RunReply.self).progress else {
+        guard let run = pending.run, var status = try? reply.parameters.decode(as: RunReply.self).progress
+        else {
             return
         }
-        if let uses = try? (reply.parameters["uses"] ?? []).decode(as: [UInt32].self), !uses.isEmpty { run.uses = uses }
+        if let uses = try? (reply.parameters["uses"] ?? []).decode(as: [UInt32].self), !uses.isEmpty {
+            run.uses = uses
+        }
         status.id = run.status.id
         status.state = run.status.state
         run.status = status
-        guard pending.call.more, let progress = try? JSONValue(encoding: RunReply(progress: status)) else { return }
+        guard pending.call.more, let progress = try? JSONValue(encoding: RunReply(progress: status)) else {
+            return
+        }
         pending.client?.stream(Reply(progress, continues: true))
     }
 
@@ -70,7 +78,8 @@ extension Broker {
             return pending.finish(
                 Reply(
                     Refusal(
-                        "invalid", errno: Int(EINVAL), "simulation \(run.status.id) is \(run.status.state) already")))
+                        "invalid", errno: Int(EINVAL),
+                        "simulation \(run.status.id) is \(run.status.state) already")))
         }
         cancel(run)
         pending.finish(Reply(["run": (try? JSONValue(encoding: run.status)) ?? [:]]))
@@ -80,7 +89,8 @@ extension Broker {
         run.isCancelled = true
         if let index = queue.firstIndex(where: { $0.run === run }) {
             let pending = queue.remove(at: index)
-            return endRun(pending, Reply(Refusal("cancelled", errno: Int(ECANCELED), "the simulation was cancelled")))
+            return endRun(
+                pending, Reply(Refusal("cancelled", errno: Int(ECANCELED), "the simulation was cancelled")))
         }
         guard let serial = underWay.first(where: { $0.value.run === run })?.key else { return }
         supervisor.connection?.send(RuntimeVerb.cancel.rawValue, ["serial": .integer(serial)]) { _, _, _ in }
@@ -98,7 +108,8 @@ extension Broker {
             return nil
         }
         guard let run = runs[id] else {
-            pending.finish(Reply(Refusal("not-found", errno: Int(ENOENT), "there is no simulation with id \(id)")))
+            pending.finish(
+                Reply(Refusal("not-found", errno: Int(ENOENT), "there is no simulation with id \(id)")))
             return nil
         }
         return run

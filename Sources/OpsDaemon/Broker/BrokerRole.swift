@@ -13,7 +13,9 @@ enum BrokerRole {
         let store = try ObjectStore(directory: configuration.stateDirectory)
         let book = try store.load()
         let listening = try ListeningSocket.open(path: configuration.socketPath, group: access.groupID)
-        if !store.isDurable { journal.say("no state directory: registrations end with this process", priority: .notice) }
+        if !store.isDurable {
+            journal.say("no state directory: registrations end with this process", priority: .notice)
+        }
 
         // Two threads: the broker's loop, which also starts the runtime and so must live as long as we do, and a pool.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
@@ -57,7 +59,9 @@ enum BrokerRole {
     /// The loop that serves clients is what has to be alive; the runtime's health is the supervisor's business.
     private static func watch(_ loop: any EventLoop, _ notifier: Notifier, _ interval: Duration) {
         let nanoseconds = Int64(interval / .nanoseconds(1))
-        loop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(nanoseconds)) { _ in notifier.alive() }
+        loop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(nanoseconds)) { _ in
+            notifier.alive()
+        }
     }
 
     private static func stop(_ broker: Broker, _ server: any Channel, _ listening: ListeningSocket) {

@@ -35,7 +35,9 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     func handlerAdded(context: ChannelHandlerContext) { channel = context.channel }
 
     func channelActive(context: ChannelHandlerContext) {
-        peer = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+        peer = try? context.pipeline.syncOperations.withUnsafeTransportIfAvailable(
+            of: NIOBSDSocket.Handle.self
+        ) {
             Peer(of: $0)
         }.flatMap { $0 }
         guard peer != nil, broker.connected(self) else {
@@ -61,7 +63,8 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
             refuseAndClose(
                 Refusal(
                     "busy", errno: 105, "too many large requests at once",
-                    reason: "all clients together may have \(Broker.requestBytesMax >> 20) MiB of requests under way",
+                    reason:
+                        "all clients together may have \(Broker.requestBytesMax >> 20) MiB of requests under way",
                     suggestion: "try again"))
             return
         }

@@ -25,7 +25,8 @@ final class ObjectStore: @unchecked Sendable {  // Confined to the broker's I/O 
                 at: directory.appending(path: "objects"), withIntermediateDirectories: true,
                 attributes: [.posixPermissions: 0o700])
         } catch {
-            throw StartFailure("cannot use the state directory '\(directory.path)': \(error.localizedDescription)")
+            throw StartFailure(
+                "cannot use the state directory '\(directory.path)': \(error.localizedDescription)")
         }
     }
 
@@ -49,7 +50,9 @@ final class ObjectStore: @unchecked Sendable {  // Confined to the broker's I/O 
     /// The object in base64.
     func object(_ sha256: String) throws(Refusal) -> String {
         guard let file = file(of: sha256) else {
-            guard let base64 = memory[sha256] else { throw ObjectStore.refusal("object \(sha256) is not known") }
+            guard let base64 = memory[sha256] else {
+                throw ObjectStore.refusal("object \(sha256) is not known")
+            }
             return base64
         }
         do {
@@ -149,7 +152,8 @@ final class ObjectStore: @unchecked Sendable {  // Confined to the broker's I/O 
     private static func failure(_ call: String, _ path: String) -> Refusal {
         let number = errno
         return Refusal(
-            "io", errno: Int(number), "the registration could not be stored", reason:
+            "io", errno: Int(number), "the registration could not be stored",
+            reason:
                 "\(call) '\(path)': \(String(cString: strerror(number)))",
             suggestion: "nothing was changed; see to the state directory and try again")
     }

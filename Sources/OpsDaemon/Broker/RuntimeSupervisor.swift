@@ -96,7 +96,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
             let parameters = try reply.result()
             do { return try parameters.decode() } catch { throw Refusal("protocol", errno: 71, "\(error)") }
         } catch {
-            return RestoreReply(restored: [], failures: ids.map { RestoreReply.Failure(id: $0, error: error) })
+            return RestoreReply(
+                restored: [], failures: ids.map { RestoreReply.Failure(id: $0, error: error) })
         }
     }
 
@@ -122,7 +123,9 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
 
     private func ping() {
         guard phase == .up, let connection else { return }
-        if isPingUnanswered { return hung("it did not answer for \(Self.pingInterval.nanoseconds / 1_000_000_000) s") }
+        if isPingUnanswered {
+            return hung("it did not answer for \(Self.pingInterval.nanoseconds / 1_000_000_000) s")
+        }
         isPingUnanswered = true
         connection.send(RuntimeVerb.ping.rawValue, [:]) { [self] reply, _, _ in
             isPingUnanswered = false

@@ -30,7 +30,9 @@ final class Storage: Sendable {
     /// Succeeds when everything asked for before has been done.
     func drain() -> EventLoopFuture<Void> { run {} }
 
-    private func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) -> EventLoopFuture<Value> {
+    private func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) -> EventLoopFuture<
+        Value
+    > {
         let promise = loop.makePromise(of: Value.self)
         queue.async { promise.completeWith(Result { try body() }) }
         return promise.futureResult

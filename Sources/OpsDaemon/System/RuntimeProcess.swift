@@ -36,8 +36,10 @@ struct RuntimeProcess: Sendable {
         posix_spawnattr_setsigmask(&attributes, &none)
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK))
 
-        var arguments: [UnsafeMutablePointer<CChar>?] = ["opsd", "--runtime"].map { (text: String) in strdup(text) } + [nil]
-        var variables: [UnsafeMutablePointer<CChar>?] = childEnvironment.map { (text: String) in strdup(text) } + [nil]
+        var arguments: [UnsafeMutablePointer<CChar>?] =
+            ["opsd", "--runtime"].map { (text: String) in strdup(text) } + [nil]
+        var variables: [UnsafeMutablePointer<CChar>?] =
+            childEnvironment.map { (text: String) in strdup(text) } + [nil]
         defer { for text in arguments + variables { free(text) } }
         var pid: pid_t = 0
         // /proc/self/exe: the program that runs now, also after an upgrade has replaced its file.

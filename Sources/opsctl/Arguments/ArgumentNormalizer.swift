@@ -16,8 +16,10 @@ struct ArgumentNormalizer {
     }
 
     static let verbs: [Verb] = [
-        Verb("register"), Verb("unregister"), Verb("update"), Verb("show"), Verb("list"), Verb("dump"), Verb("check"),
-        Verb("prog", [Verb("show"), Verb("list"), Verb("dump", [Verb("xlated"), Verb("jited")]), Verb("run")]),
+        Verb("register"), Verb("unregister"), Verb("update"), Verb("show"), Verb("list"), Verb("dump"),
+        Verb("check"),
+        Verb(
+            "prog", [Verb("show"), Verb("list"), Verb("dump", [Verb("xlated"), Verb("jited")]), Verb("run")]),
         Verb("map", [Verb("show"), Verb("list"), Verb("dump"), Verb("lookup"), Verb("update")]),
         Verb("btf", [Verb("dump")]),
         Verb("link", [Verb("show"), Verb("list"), Verb("detach")]),
@@ -28,7 +30,8 @@ struct ArgumentNormalizer {
 
     /// Options that take a value of their own; a value may look like anything, `-j` too.
     private static let valued: Set<String> = [
-        "--map", "--expect", "--program", "--context", "--btf", "--log-level", "--hex", "--data-in", "--repeat",
+        "--map", "--expect", "--program", "--context", "--btf", "--log-level", "--hex", "--data-in",
+        "--repeat",
         "--object", "-o",
     ]
 
@@ -42,7 +45,8 @@ struct ArgumentNormalizer {
                 rest.append(argument)
                 while let literal = iterator.next() { rest.append(literal) }
             case "-j", "--json", "-p", "--pretty", "-jp", "-pj":
-                globals.append(contentsOf: argument.hasPrefix("--") ? [argument] : argument.dropFirst().map { "-\($0)" })
+                globals.append(
+                    contentsOf: argument.hasPrefix("--") ? [argument] : argument.dropFirst().map { "-\($0)" })
             case "--socket":
                 globals.append(argument)
                 if let value = iterator.next() { globals.append(value) }
@@ -81,7 +85,8 @@ struct ArgumentNormalizer {
         return path
     }
 
-    private static func match(_ word: String, _ verbs: [Verb], after path: [String]) throws(Refusal) -> Verb? {
+    private static func match(_ word: String, _ verbs: [Verb], after path: [String]) throws(Refusal) -> Verb?
+    {
         if let exact = verbs.first(where: { $0.name == word }) { return exact }
         // A selector (`prog id 3`) or a file is not a misspelt verb; `prog` alone means `prog show`.
         if !path.isEmpty, word == "id" || word == "name" { return nil }
@@ -90,7 +95,8 @@ struct ArgumentNormalizer {
         let where_ = path.isEmpty ? "" : " after '\(path.joined(separator: " "))'"
         guard matches.isEmpty else {
             throw Refusal(
-                "usage", errno: 0, "'\(word)'\(where_) could be \(matches.map(\.name).joined(separator: " or "))",
+                "usage", errno: 0,
+                "'\(word)'\(where_) could be \(matches.map(\.name).joined(separator: " or "))",
                 suggestion: "write one more letter")
         }
         throw Refusal(

@@ -11,7 +11,8 @@ struct BTFCommand: ParsableCommand {
 struct BTFDump: Verb {
     static let configuration = CommandConfiguration(
         commandName: "dump", abstract: "Print all types.",
-        discussion: "'format c' is a header to compile against, like vmlinux.h; 'format raw' lists the records.")
+        discussion:
+            "'format c' is a header to compile against, like vmlinux.h; 'format raw' lists the records.")
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "format c | format raw (the default)") var words: [String] = []
@@ -39,12 +40,14 @@ struct BTFDump: Verb {
 
 struct LinkCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "link", abstract: "Look at links, or detach one.", subcommands: [LinkShow.self, LinkDetach.self],
+        commandName: "link", abstract: "Look at links, or detach one.",
+        subcommands: [LinkShow.self, LinkDetach.self],
         defaultSubcommand: LinkShow.self)
 }
 
 struct LinkShow: Verb {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "List links.", aliases: ["list"])
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "List links.", aliases: ["list"])
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "id N; none: all.") var selector: [String] = []

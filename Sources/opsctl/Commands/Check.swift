@@ -14,7 +14,9 @@ struct Check: Verb {
     @Option(help: "How much of the verifier's log to print: 0, 1 or 2.") var logLevel = 0
 
     func validate() throws {
-        guard (0...2).contains(logLevel) else { throw ValidationError("--log-level is 0, 1 or 2, got \(logLevel)") }
+        guard (0...2).contains(logLevel) else {
+            throw ValidationError("--log-level is 0, 1 or 2, got \(logLevel)")
+        }
         guard !objects.isEmpty else { throw ValidationError("check needs at least one object file") }
     }
 
@@ -33,7 +35,8 @@ struct Check: Verb {
             }
         }
         return Outcome(
-            ["programs": .array(verdicts.map(\.json))], text: verdicts.map(Check.describe).joined(separator: "\n"),
+            ["programs": .array(verdicts.map(\.json))],
+            text: verdicts.map(Check.describe).joined(separator: "\n"),
             failure: failure ?? Check.failure(of: verdicts))
     }
 
@@ -66,7 +69,9 @@ struct Check: Verb {
         return lines.joined(separator: "\n")
     }
 
-    private static func list(_ lines: [String]) -> String { lines.map { "\t  " + $0 }.joined(separator: "\n") }
+    private static func list(_ lines: [String]) -> String {
+        lines.map { "\t  " + $0 }.joined(separator: "\n")
+    }
 
     private static func indent(_ text: String) -> String {
         text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n\t  ")

@@ -4,11 +4,13 @@ import ControlAPI
 struct MapCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map", abstract: "Look at maps of loaded objects.",
-        subcommands: [MapShow.self, MapDump.self, MapLookup.self, MapUpdate.self], defaultSubcommand: MapShow.self)
+        subcommands: [MapShow.self, MapDump.self, MapLookup.self, MapUpdate.self],
+        defaultSubcommand: MapShow.self)
 }
 
 struct MapShow: Verb {
-    static let configuration = CommandConfiguration(commandName: "show", abstract: "List maps.", aliases: ["list"])
+    static let configuration = CommandConfiguration(
+        commandName: "show", abstract: "List maps.", aliases: ["list"])
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
@@ -32,7 +34,8 @@ struct MapShow: Verb {
 }
 
 struct MapDump: Verb {
-    static let configuration = CommandConfiguration(commandName: "dump", abstract: "Print all elements of a map.")
+    static let configuration = CommandConfiguration(
+        commandName: "dump", abstract: "Print all elements of a map.")
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "id N | name S") var selector: [String] = []
@@ -44,7 +47,8 @@ struct MapDump: Verb {
         let answer = try answer(.mapDump, selector)
         let entries = try answer.decode(as: MapEntriesReply.self).entries
         let found = entries.count == 1 ? "Found 1 element" : "Found \(entries.count) elements"
-        return Outcome(answer["entries"] ?? [], text: (entries.map(describe) + [found]).joined(separator: "\n"))
+        return Outcome(
+            answer["entries"] ?? [], text: (entries.map(describe) + [found]).joined(separator: "\n"))
     }
 }
 
@@ -62,7 +66,8 @@ struct MapLookup: Verb {
         guard words.take("key") else { throw Refusal.usage("map lookup needs 'key' and its bytes") }
         let key = try words.takeBytes(until: [])
         let answer = try answer(.mapLookup, MapElementParameters(selector, key: key))
-        return Outcome(answer["entry"] ?? .null, text: describe(try answer.decode(as: MapEntryReply.self).entry))
+        return Outcome(
+            answer["entry"] ?? .null, text: describe(try answer.decode(as: MapEntryReply.self).entry))
     }
 }
 

@@ -16,7 +16,8 @@ struct Opsctl: ParsableCommand {
             """,
         version: Product.version,
         subcommands: [
-            Register.self, Unregister.self, Update.self, Show.self, Dump.self, Check.self, Prog.self, MapCommand.self,
+            Register.self, Unregister.self, Update.self, Show.self, Dump.self, Check.self, Prog.self,
+            MapCommand.self,
             BTFCommand.self, LinkCommand.self, Sim.self, Daemon.self,
         ])
 
@@ -99,7 +100,8 @@ extension Verb {
     }
 
     func answer(
-        _ method: Method, _ parameters: some Encodable, more: Bool = false, progress: (JSONValue) -> Void = { _ in }
+        _ method: Method, _ parameters: some Encodable, more: Bool = false,
+        progress: (JSONValue) -> Void = { _ in }
     ) throws -> JSONValue {
         let client = try Client(path: global.socketPath)
         return try client.call(

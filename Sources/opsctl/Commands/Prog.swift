@@ -5,7 +5,8 @@ import OpsHost
 
 struct Prog: ParsableCommand {
     static let configuration = CommandConfiguration(
-        abstract: "Look at loaded programs, or run one.", subcommands: [ProgShow.self, ProgDump.self, ProgRun.self],
+        abstract: "Look at loaded programs, or run one.",
+        subcommands: [ProgShow.self, ProgDump.self, ProgRun.self],
         defaultSubcommand: ProgShow.self)
 }
 
@@ -125,7 +126,8 @@ struct ProgRun: Verb {
         switch (object, hex) {
         case (nil, nil): throw ValidationError("prog run needs an object and --program, or --hex FILE")
         case (.some, .some): throw ValidationError("an object and --hex exclude each other")
-        case (.some, nil) where program == nil: throw ValidationError("which program? --program NAME is missing")
+        case (.some, nil) where program == nil:
+            throw ValidationError("which program? --program NAME is missing")
         default: break
         }
     }

@@ -72,7 +72,8 @@ struct Update: Verb {
         let reply: RegistrationsReply = try call(
             .registryUpdate,
             UpdateParameters(
-                selector, object: Data(bytes).base64EncodedString(), map: map, expect: expect, file: fileName(object)))
+                selector, object: Data(bytes).base64EncodedString(), map: map, expect: expect,
+                file: fileName(object)))
         return Outcome(
             .array(reply.registrations.map(\.json)),
             text: reply.registrations.map { Show.sentence("Updated", $0) }.joined(separator: "\n"))
@@ -91,13 +92,16 @@ struct Show: Verb {
         try words.finish()
         let reply: RegistrationsReply = try call(.registryList, selector)
         return Outcome(
-            .array(reply.registrations.map(\.json)), text: reply.registrations.map(Show.line).joined(separator: "\n"))
+            .array(reply.registrations.map(\.json)),
+            text: reply.registrations.map(Show.line).joined(separator: "\n"))
     }
 
     /// bpftool's columns, then what it does not show.
     static func line(_ registration: Registration) -> String {
-        var line = "\(registration.id): " + pad(registration.name, 15) + " " + pad(registration.kernelStructOps, 32)
-        line += " " + pad(registration.state, 8) + " refs \(registration.refs)  ops_name \(registration.opsName)"
+        var line =
+            "\(registration.id): " + pad(registration.name, 15) + " " + pad(registration.kernelStructOps, 32)
+        line +=
+            " " + pad(registration.state, 8) + " refs \(registration.refs)  ops_name \(registration.opsName)"
         if let link = registration.linkID { line += "  link \(link)" }
         if let reason = registration.reason { line += "\n\treason: \(reason)" }
         return line

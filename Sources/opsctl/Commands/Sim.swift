@@ -6,7 +6,8 @@ import OpsHost
 struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
-        subcommands: [SimRun.self, SimList.self, SimResult.self, SimCancel.self], defaultSubcommand: SimRun.self)
+        subcommands: [SimRun.self, SimList.self, SimResult.self, SimCancel.self],
+        defaultSubcommand: SimRun.self)
 }
 
 struct SimRun: Verb {

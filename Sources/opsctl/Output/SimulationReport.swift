@@ -28,7 +28,8 @@ struct SimulationReport {
 
     private var flows: Table {
         var table = Table([
-            .text("flow"), .text("cc"), .number("goodput"), .number("srtt"), .number("cwnd"), .number("retrans"),
+            .text("flow"), .text("cc"), .number("goodput"), .number("srtt"), .number("cwnd"),
+            .number("retrans"),
             .number("losses"), .number("RTOs"), .number("transfers"),
         ])
         for flow in result["flows"]?.array ?? [] {
@@ -37,7 +38,8 @@ struct SimulationReport {
                 flow["name"]?.string ?? "", flow["cc"]?.string ?? "", rate(number(flow["goodput_bps"])),
                 number(flow["srtt_ms_mean"]).map { fixed($0, 1) + " ms" } ?? "-",
                 number(flow["cwnd_mean"]).map { fixed($0, 1) } ?? "-", count(flow["retransmitted_packets"]),
-                count(flow["loss_events"]), count(flow["rto_events"]), transfers > 0 ? String(transfers) : "-")
+                count(flow["loss_events"]), count(flow["rto_events"]), transfers > 0 ? String(transfers) : "-"
+            )
         }
         return table
     }
@@ -50,7 +52,8 @@ struct SimulationReport {
         ])
         for link in links {
             table.add(
-                link["name"]?.string ?? "", number(link["utilization"]).map { fixed($0 * 100, 1) + " %" } ?? "-",
+                link["name"]?.string ?? "",
+                number(link["utilization"]).map { fixed($0 * 100, 1) + " %" } ?? "-",
                 count(link["drops"]), count(link["marks"]), milliseconds(link["qdelay_ms"]?["mean"]),
                 milliseconds(link["qdelay_ms"]?["p95"]))
         }
