@@ -11,7 +11,9 @@ import Verifier
 
     static func context(_ member: MemberReference, _ options: LinkOptions) throws -> ProgramContext {
         let btf = options.target
-        guard case .composite(let type) = btf[member.structure] else { throw CompiledObject.ToolFailure(description: "type") }
+        guard case .composite(let type) = btf[member.structure] else {
+            throw CompiledObject.ToolFailure(description: "type")
+        }
         let prototype = try #require(btf.pointee(of: type.members[member.index].type))
         func id(_ name: String) throws -> TypeID { try #require(btf.composite(named: name)).id }
         // A `sock` is promoted to a `tcp_sock`, so that is where every write is judged.
@@ -26,12 +28,15 @@ import Verifier
             "inet_conn.icsk_ack.pending", "inet_conn.icsk_inet.sk.sk_pacing_rate",
             "inet_conn.icsk_inet.sk.sk_pacing_status",
         ]
-        let fields = try plain.map { try writable($0) } + [try writable("inet_conn.icsk_ca_priv", inner: true)]
+        let fields =
+            try plain.map { try writable($0) } + [try writable("inet_conn.icsk_ca_priv", inner: true)]
         let isRelease = member.memberName == "release"
         return ProgramContext(
-            name: "\(member.structName).\(member.memberName)", arguments: .slots(prototype: prototype, stub: nil),
+            name: "\(member.structName).\(member.memberName)",
+            arguments: .slots(prototype: prototype, stub: nil),
             target: btf, helpers: isRelease ? helpers.subtracting([49, 57]) : helpers,
-            refusedHelpers: isRelease ? [49: "a socket that goes away takes no options"] : [:], writable: fields,
+            refusedHelpers: isRelease ? [49: "a socket that goes away takes no options"] : [:],
+            writable: fields,
             promotions: [try id("sock"): try id("tcp_sock")])
     }
 
@@ -56,9 +61,13 @@ import Verifier
     func refusesRelease() throws {
         let options = try AcceptanceTests.options()
         let object = try AcceptanceTests.link(
-            "Tests/Fixtures/objects/acceptance/fail_release_setsockopt.bpf.c", headers: try KernelHeaders.ours())
+            "Tests/Fixtures/objects/acceptance/fail_release_setsockopt.bpf.c",
+            headers: try KernelHeaders.ours())
         let program = try #require(object.program(named: "late_release"))
-        guard case .rejected = verify(program.image, in: try Self.context(try #require(program.member), options)) else {
+        guard
+            case .rejected = verify(
+                program.image, in: try Self.context(try #require(program.member), options))
+        else {
             Issue.record("was accepted")
             return
         }
