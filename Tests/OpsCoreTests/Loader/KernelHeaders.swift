@@ -8,8 +8,7 @@ enum KernelHeaders {
 
     private static let own = Result {
         let file = CompiledObject.repository.appending(path: "Sources/KernelABI/kernel.btf")
-        return try write(
-            try CompiledObject.run("bpftool", ["btf", "dump", "file", file.path, "format", "c"]))
+        return try write(try BTF(parsing: [UInt8](Data(contentsOf: file))).dumpC())
     }
 
     /// Everything that the kernel of this machine tells about itself.
