@@ -14,6 +14,9 @@ let common: [SwiftSetting] =
         .enableUpcomingFeature("MemberImportVisibility"),
     ] + strictness
 
+/// One libFuzzer program, as a static library: see Fuzz/run.
+let fuzzers = ["ELF", "BTF", "CORE", "Frames", "Scenario"]
+
 /// Targets that hold raw pointers: every unsafe expression must be marked.
 let fenced: [SwiftSetting] = common + [.strictMemorySafety()]
 
@@ -26,7 +29,7 @@ let package = Package(
         .executable(name: "opsd", targets: ["OpsDaemon"]),
         .executable(name: "opsctl", targets: ["opsctl"]),
         .library(name: "OpsCore", targets: ["OpsCore"]),
-    ],
+    ] + fuzzers.map { .library(name: "Fuzz\($0)", type: .static, targets: ["Fuzz\($0)"]) },
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
@@ -99,5 +102,13 @@ let package = Package(
         .testTarget(name: "VerifierTests", dependencies: ["Verifier", "BPF"], swiftSettings: common),
         .testTarget(
             name: "JITTests", dependencies: ["JIT", "Verifier", "BPF", "CShim"], swiftSettings: common),
+        // What must hold for any bytes: replayed over Tests/Corpus by unit tests, driven by libFuzzer in Fuzz/run.
+        .target(
+            name: "FuzzBodies", dependencies: ["BPF", "ControlAPI", "Netsim"], path: "Fuzz/Bodies",
+            swiftSettings: common),
+        .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: common),
     ]
+        + fuzzers.map {
+            .target(name: "Fuzz\($0)", dependencies: ["FuzzBodies"], path: "Fuzz/\($0)", swiftSettings: common)
+        }
 )
