@@ -107,6 +107,8 @@ let package = Package(
             name: "FuzzBodies", dependencies: ["BPF", "ControlAPI", "Netsim"], path: "Fuzz/Bodies",
             swiftSettings: common),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: common),
+        .testTarget(
+            name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI"], swiftSettings: common),
     ]
         + fuzzers.map {
             .target(name: "Fuzz\($0)", dependencies: ["FuzzBodies"], path: "Fuzz/\($0)", swiftSettings: common)

@@ -14,8 +14,6 @@ final class ControlTable {
     }
     private(set) var entries: [Entry] = []
     private let builtins: UnsafeMutablePointer<tcp_congestion_ops>
-    /// Set while a program's `init` changes its own socket's congestion control.
-    var isSwitching = false
 
     static let builtinNames = ["reno", "cubic"]
 
@@ -42,6 +40,10 @@ final class ControlTable {
     }
 
     func find(_ name: String) -> Entry? { entries.first { $0.name == name } }
+
+    /// One more, or one less, socket uses it.
+    func get(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.get() }
+    func put(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.put() }
 
     /// A socket's connection is over: what programs stored with it goes.
     func socketFreed(_ socket: TCPSock, block: UnsafeMutablePointer<ops_block>?) {

@@ -15,9 +15,11 @@ extension Flow {
     }
 
     /// Before a call.
-    @inline(__always) private func enter(_ side: Side) {
-        let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block
-        guard let block else { return }
+    /// - Returns: the block of the program that will run; it may be another one's when the call is over.
+    @inline(__always) private func enter(_ side: Side) -> UnsafeMutablePointer<ops_block>? {
+        guard let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block else {
+            return nil
+        }
         let ktime = engine.ktime
         block.pointee.ktime_ns = ktime
         let jiffies = engine.jiffies(atKtime: ktime)
@@ -28,48 +30,49 @@ extension Flow {
         }
         block.pointee.cpu = pointee.index % engine.pointee.host.cpus
         engine.pointee.effects.depth &+= 1
+        return block
     }
 
-    /// After a call.
-    @inline(__always) private func leave(_ side: Side) {
-        let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block
+    /// After a call. What programs asked for is done when the outermost one has returned.
+    @inline(__always) private func leave(_ block: UnsafeMutablePointer<ops_block>?) {
         if block != nil { engine.pointee.effects.depth &-= 1 }
-        if engine.pointee.effects.isPending { runEffects(side) }
+        guard engine.pointee.effects.isPending, engine.pointee.effects.depth == 0 else { return }
+        runEffects()
     }
 
     // MARK: Ops that decide
 
     @inline(__always) func callSsthresh() -> UInt32 {
         guard let op = ops(.sender).pointee.ssthresh else { return tp.ssthresh }
-        enter(.sender)
+        let block = enter(.sender)
         let value = op(tp.sock)
-        leave(.sender)
+        leave(block)
         return value
     }
 
     @inline(__always) func callUndoCwnd() -> UInt32 {
         guard let op = ops(.sender).pointee.undo_cwnd else { return tp.cwnd }
-        enter(.sender)
+        let block = enter(.sender)
         let value = op(tp.sock)
-        leave(.sender)
+        leave(block)
         return value
     }
 
     /// nil: not implemented.
     @inline(__always) func callMinTSOSegments() -> UInt32? {
         guard let op = ops(.sender).pointee.min_tso_segs else { return nil }
-        enter(.sender)
+        let block = enter(.sender)
         let value = op(tp.sock)
-        leave(.sender)
+        leave(block)
         return value
     }
 
     /// nil: not implemented.
     @inline(__always) func callSndbufExpand() -> UInt32? {
         guard let op = ops(.sender).pointee.sndbuf_expand else { return nil }
-        enter(.sender)
+        let block = enter(.sender)
         let value = op(tp.sock)
-        leave(.sender)
+        leave(block)
         return value
     }
 
@@ -77,39 +80,39 @@ extension Flow {
 
     @inline(__always) func callCongAvoid(ack: UInt32, acked: UInt32) {
         guard let op = ops(.sender).pointee.cong_avoid else { return }
-        enter(.sender)
+        let block = enter(.sender)
         op(tp.sock, ack, acked)
-        leave(.sender)
+        leave(block)
     }
 
     @inline(__always) var hasCongControl: Bool { ops(.sender).pointee.cong_control != nil }
 
     @inline(__always) func callCongControl(ack: UInt32, flag: UInt32) {
         guard let op = ops(.sender).pointee.cong_control else { return }
-        enter(.sender)
+        let block = enter(.sender)
         op(tp.sock, ack, Int32(bitPattern: flag), engine.pointee.rateSample)
-        leave(.sender)
+        leave(block)
     }
 
     @inline(__always) func callSetState(_ state: UInt8) {
         guard let op = ops(.sender).pointee.set_state else { return }
-        enter(.sender)
+        let block = enter(.sender)
         op(tp.sock, state)
-        leave(.sender)
+        leave(block)
     }
 
     @inline(__always) func callCwndEvent(_ event: tcp_ca_event, _ side: Side = .sender) {
         guard let op = ops(side).pointee.cwnd_event else { return }
-        enter(side)
+        let block = enter(side)
         op((side == .sender ? tp : rp).sock, event)
-        leave(side)
+        leave(block)
     }
 
     @inline(__always) func callInAckEvent(_ flags: UInt32, _ side: Side = .sender) {
         guard let op = ops(side).pointee.in_ack_event else { return }
-        enter(side)
+        let block = enter(side)
         op((side == .sender ? tp : rp).sock, flags)
-        leave(side)
+        leave(block)
     }
 
     @inline(__always) func callPktsAcked(count: UInt32, rttMicroseconds: Int64, inFlightBytes: UInt32) {
@@ -117,9 +120,9 @@ extension Flow {
         let sample = engine.pointee.ackSample
         sample.pointee = ack_sample(
             pkts_acked: count, rtt_us: Int32(truncatingIfNeeded: rttMicroseconds), in_flight: inFlightBytes)
-        enter(.sender)
+        let block = enter(.sender)
         op(tp.sock, sample)
-        leave(.sender)
+        leave(block)
     }
 
     /// Kernel: `tcp_init_congestion_control`.
@@ -127,9 +130,9 @@ extension Flow {
         let tp = side == .sender ? self.tp : rp
         tp.pointee.prior_ssthresh = 0
         if let op = ops(side).pointee.`init` {
-            enter(side)
+            let block = enter(side)
             op(tp.sock)
-            leave(side)
+            leave(block)
         }
         tp.pointee.inet_conn.icsk_ca_initialized = 1
     }
@@ -137,9 +140,9 @@ extension Flow {
     /// Kernel: `tcp_cleanup_congestion_control`.
     func callRelease(_ side: Side) {
         guard let op = ops(side).pointee.release else { return }
-        enter(side)
+        let block = enter(side)
         op((side == .sender ? tp : rp).sock)
-        leave(side)
+        leave(block)
     }
 
     /// Whether this end's congestion control must have ECN. Kernel: `tcp_ca_needs_ecn`.

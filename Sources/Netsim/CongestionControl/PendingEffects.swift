@@ -17,6 +17,9 @@ struct PendingEffects {
     private(set) var fault: (socket: UInt, kfunc: StaticString)?
     /// Ops of instances that are running, 0 outside: nested only by TCP_CONGESTION in `init`.
     var depth: Int32 = 0
+    /// TCP_CONGESTION has been set by the op that is running: a second time is refused, which keeps the time of an op
+    /// call bounded.
+    private(set) var hasSwitched = false
     private(set) var isPending = false
 
     init() {}
@@ -36,11 +39,17 @@ struct PendingEffects {
         isPending = true
     }
 
-    mutating func takeACK(_ index: Int) -> ACK { storage[index] }
+    mutating func noteSwitch() {
+        hasSwitched = true
+        isPending = true
+    }
+
+    func ack(_ index: Int) -> ACK { storage[index] }
 
     mutating func clear() {
         ackCount = 0
         fault = nil
+        hasSwitched = false
         isPending = false
     }
 }

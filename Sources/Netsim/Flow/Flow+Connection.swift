@@ -28,6 +28,8 @@ extension Flow {
         tp.pointee.pushed_seq = isn
         tp.pointee.inet_conn.icsk_inet.sk.__sk_common.skc_state = UInt8(TCP_SYN_SENT.rawValue)
         pointee.phase = .synSent
+        engine.pointee.controls.get(pointee.senderOps)
+        engine.pointee.controls.get(pointee.receiverOps)
         let stamp = stampTransmission()
         appendSegment(
             Segment(
@@ -167,7 +169,7 @@ extension Flow {
     func endConnection(_ phase: FlowPhase) {
         guard pointee.phase != .idle, pointee.phase != .done, pointee.phase != .failed else { return }
         cancelTimers()
-        pointee.statistics.closeConnection(tp)
+        pointee.statistics.closeConnection(self)
         if tp.pointee.inet_conn.icsk_ca_initialized != 0 { callRelease(.sender) }
         if rp.pointee.inet_conn.icsk_ca_initialized != 0 { callRelease(.receiver) }
         tp.pointee.inet_conn.icsk_ca_initialized = 0
@@ -177,6 +179,8 @@ extension Flow {
         removeAllSegments()
         pointee.generation &+= 1
         pointee.phase = phase
+        engine.pointee.controls.put(pointee.senderOps)
+        engine.pointee.controls.put(pointee.receiverOps)
         engine.pointee.controls.socketFreed(tp, block: pointee.senderOps.block)
         engine.pointee.controls.socketFreed(rp, block: pointee.receiverOps.block)
     }

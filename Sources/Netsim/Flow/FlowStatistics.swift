@@ -40,22 +40,25 @@ struct FlowStatistics {
 
     mutating func completed(after elapsed: Nanoseconds) { completions.append(elapsed) }
 
-    mutating func closeConnection(_ tp: TCPSock) {
-        closedBytesAcked &+= Self.payloadAcked(tp)
-        closedRetransmissions &+= UInt64(tp.pointee.total_retrans)
-        minRTT = min(minRTT, tp.minRTT)
+    mutating func closeConnection(_ flow: Flow) {
+        closedBytesAcked &+= Self.payloadAcked(flow)
+        closedRetransmissions &+= UInt64(flow.tp.pointee.total_retrans)
+        minRTT = min(minRTT, flow.tp.minRTT)
     }
 
     /// Without the SYN's and the FIN's sequence numbers.
-    private static func payloadAcked(_ tp: TCPSock) -> UInt64 {
-        let all = tp.pointee.bytes_acked
-        guard all > 0 else { return 0 }
-        return all - 1
+    private static func payloadAcked(_ flow: Flow) -> UInt64 {
+        let all = flow.tp.pointee.bytes_acked
+        let isFINAcked = flow.pointee.finSent && flow.tp.pointee.snd_una == flow.tp.pointee.write_seq
+        return all &- min(all, isFINAcked ? 2 : 1)
     }
 
-    func bytesAcked(open tp: TCPSock?) -> UInt64 { closedBytesAcked &+ (tp.map(Self.payloadAcked) ?? 0) }
-    func retransmissions(open tp: TCPSock?) -> UInt64 {
-        closedRetransmissions &+ (tp.map { UInt64($0.pointee.total_retrans) } ?? 0)
+    /// All connections so far, the open one included.
+    func bytesAcked(_ flow: Flow) -> UInt64 {
+        closedBytesAcked &+ (flow.isOpen ? Self.payloadAcked(flow) : 0)
     }
-    func minRTT(open tp: TCPSock?) -> UInt32 { min(minRTT, tp?.minRTT ?? .max) }
+    func retransmissions(_ flow: Flow) -> UInt64 {
+        closedRetransmissions &+ (flow.isOpen ? UInt64(flow.tp.pointee.total_retrans) : 0)
+    }
+    func minRTT(_ flow: Flow) -> UInt32 { min(minRTT, flow.isOpen ? flow.tp.minRTT : .max) }
 }

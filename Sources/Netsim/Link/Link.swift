@@ -55,10 +55,14 @@ struct Link {
     }
 
     /// Takes packets whose service has ended out of the queue's byte count.
+    ///
+    /// One whose last bit leaves at this very moment still counts. Arrivals are clocked by ACKs, so such ties are the rule
+    /// in a world without jitter; in the reference, where the first packet after a pause comes a little late, the ones
+    /// that follow it arrive just before the end of service, not after.
     @inline(__always) mutating func settle(at now: Nanoseconds) {
         while served != packets.tail {
             let packet = packets.at(served)
-            guard packet.pointee.serviceEnd <= now else { break }
+            guard packet.pointee.serviceEnd < now else { break }
             queueBytes &-= UInt64(packet.pointee.wireLength)
             served &+= 1
         }
@@ -99,6 +103,11 @@ struct Link {
 
     @inline(__always) mutating func removeFirst(at now: Nanoseconds) {
         settle(at: now)
+        // Without delay the packet arrives at the very end of its service.
+        if served == packets.head {
+            queueBytes &-= UInt64(packets.at(served).pointee.wireLength)
+            served &+= 1
+        }
         packets.removeFirst()
     }
 

@@ -89,8 +89,8 @@ extension Flow {
 
     private func receiveInOrder(_ packet: Packet, end: UInt32) {
         let wasFilling = !pointee.receiverState.outOfOrder.isEmpty
-        noteArrived(end &- rp.pointee.rcv_nxt)
         measureRTT(length: UInt32(packet.length))
+        noteArrived(end &- rp.pointee.rcv_nxt)
         noteData(packet)
         if wasFilling { takeOutOfOrder() }
         let isLast = pointee.receiverState.finSeq.map { !before(rp.pointee.rcv_nxt, $0 &+ 1) } ?? false

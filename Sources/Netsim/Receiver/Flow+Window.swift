@@ -150,6 +150,8 @@ extension Flow {
         guard delta > 0, delta < UInt32(Int32.max) / 1000 else { return }
         let sample = delta &* 1000
         let old = rp.pointee.rcv_rtt_est.rtt_us
-        rp.pointee.rcv_rtt_est.rtt_us = old == 0 ? sample &<< 3 : old &- (old >> 3) &+ sample
+        // A smaller one counts at once, or the buffer would be sized for data of more than one RTT.
+        rp.pointee.rcv_rtt_est.rtt_us =
+            old == 0 || sample &<< 3 < old ? sample &<< 3 : old &- (old >> 3) &+ sample
     }
 }

@@ -55,8 +55,8 @@ final class Recorder {
         let ssthresh = open?.ssthresh ?? Kernel.infiniteSsthresh
         flows[index].ssthresh.append(ssthresh >= Kernel.infiniteSsthresh ? -1 : Int64(ssthresh))
         flows[index].srttMicroseconds.append((open?.pointee.srtt_us ?? 0) >> 3)
-        flows[index].bytesAcked.append(flow.pointee.statistics.bytesAcked(open: open))
-        flows[index].retransmitted.append(flow.pointee.statistics.retransmissions(open: open))
+        flows[index].bytesAcked.append(flow.pointee.statistics.bytesAcked(flow))
+        flows[index].retransmitted.append(flow.pointee.statistics.retransmissions(flow))
         flows[index].inFlight.append(open?.inFlight ?? 0)
         flows[index].state.append(open?.caState ?? 0)
     }

@@ -61,27 +61,25 @@ extension World {
 
     /// Payload bits acknowledged per second between a flow's start and its stop.
     private func goodput(_ flow: Flow) -> Double {
-        let open = flow.isOpen ? flow.tp : nil
         let seconds = Double(flow.pointee.application.stop - flow.pointee.application.start) / 1e9
         guard seconds > 0 else { return 0 }
-        return Double(flow.pointee.statistics.bytesAcked(open: open)) * 8 / seconds
+        return Double(flow.pointee.statistics.bytesAcked(flow)) * 8 / seconds
     }
 
     private func writeFlow(_ index: Int, goodput: Double, _ json: inout JSONWriter) {
         let flow = engine.pointee.flows + index
         let statistics = flow.pointee.statistics
-        let open = flow.isOpen ? flow.tp : nil
         let samples = Double(max(statistics.samples, 1))
         json.object { json in
             json.member("name", flowNames[index])
             json.member("cc", scenario.flows[flowSpecs[index]].cc)
             json.member("goodput_bps", goodput, digits: 0)
-            json.member("bytes_acked", statistics.bytesAcked(open: open))
-            json.member("retransmitted_packets", statistics.retransmissions(open: open))
+            json.member("bytes_acked", statistics.bytesAcked(flow))
+            json.member("retransmitted_packets", statistics.retransmissions(flow))
             json.member("loss_events", statistics.lossEvents)
             json.member("rto_events", statistics.rtoEvents)
             json.member("srtt_ms_mean", statistics.srttSum / samples / 1000, digits: 4)
-            let minRTT = statistics.minRTT(open: open)
+            let minRTT = statistics.minRTT(flow)
             json.member("min_rtt_ms", minRTT == .max ? 0 : Double(minRTT) / 1000, digits: 3)
             json.member("cwnd_mean", statistics.cwndSum / samples, digits: 4)
             if let exit = statistics.slowStartExit {

@@ -35,19 +35,13 @@ extension Flow {
             let window = tp.windowEnd &- tp.pointee.snd_nxt
             // At least one segment (or all that there is) must fit the receiver's window.
             guard Int32(bitPattern: window) > 0 || unsent == 0, min(unsent, mss) <= window else { break }
-            let limit = UInt32(truncatingIfNeeded: min(UInt64(quota) &* UInt64(mss), UInt64(window)))
             if unsent <= mss {
                 if unsent < mss, !isProbe, isHeldByNagle(unsent) { break }
             } else if !isProbe, isDeferred(burstMax: burstMax, unsent: unsent, isCwndLimited: &isCwndLimited)
             {
                 break
             }
-            var bytes = min(unsent, limit)
-            if bytes == unsent, bytes > mss, bytes % mss != 0, !isProbe, isHeldByNagle(bytes % mss) {
-                bytes -= bytes % mss
-            } else if bytes < unsent, bytes >= mss {
-                bytes -= bytes % mss
-            }
+            let bytes = burstBytes(quota: quota, unsent: unsent, window: window)
             guard hasRoomForSegment else { break }
             sent &+= transmitNew(bytes: bytes)
             if isProbe { break }
@@ -58,6 +52,17 @@ extension Flow {
         if tp.isInCwndReduction { tp.pointee.prr_out &+= sent }
         if !isProbe { _ = scheduleLossProbe(advancingRTO: false) }
         return true
+    }
+
+    /// Bytes of the next burst: whole segments, and the rest of the data or of the window if Nagle lets a small segment
+    /// go. Kernel: `tcp_mss_split_point`.
+    private func burstBytes(quota: UInt32, unsent: UInt32, window: UInt32) -> UInt32 {
+        let mss = tp.pointee.mss_cache
+        let most = UInt64(quota) &* UInt64(mss)
+        let needed = min(unsent, window)
+        if most <= UInt64(needed) { return UInt32(truncatingIfNeeded: most) }
+        let partial = needed % mss
+        return needed > mss && partial != 0 && isHeldByNagle(partial) ? needed - partial : needed
     }
 
     /// Segments that cwnd lets out now; at most half of it at once. Kernel: `tcp_cwnd_test`.
@@ -102,9 +107,11 @@ extension Flow {
         let chunk = min(tp.pointee.snd_wnd, tp.cwnd &* mss) / Kernel.tsoWindowDivisor
         if limit >= chunk { return false }
         guard hasSegments else { return false }
-        // If the next ACK is likely to come too late (half an RTT), do not wait for it.
-        let age = tp.pointee.tcp_clock_cache &- segment(headSegment).pointee.sentNanoseconds
-        if Int64(bitPattern: age &- UInt64(tp.pointee.srtt_us >> 4) &* 1000) < 0 { return false }
+        // If the next ACK is likely to be far off (more than 1 ms or half an RTT), do not wait for it.
+        let srtt = UInt64(tp.pointee.srtt_us) &* 125
+        let expected = segment(headSegment).pointee.sentNanoseconds &+ srtt
+        let wait = Int64(bitPattern: expected &- tp.pointee.tcp_clock_cache)
+        if wait > Int64(min(srtt >> 1, 1_000_000)) { return false }
         if congestionWindow < sendWindow {
             if congestionWindow <= unsent {
                 isCwndLimited = true
