@@ -40,8 +40,11 @@ extension RuntimeCore {
     func info(_ map: StructOpsMap) -> RegistrationInfo {
         let content = map.content.withLock { $0 }
         let object = content.programs.first?.program.object
+        // Before it is published, a value may be half written.
+        let state = map.state
         return RegistrationInfo(
-            id: map.id, name: map.name, type: map.typeName, opsName: map.opsName, state: map.state,
+            id: map.id, name: map.name, type: map.typeName, opsName: state == .initial ? nil : map.opsName,
+            state: state,
             refs: map.users, linkID: links(to: map).first?.id, objectID: object?.id ?? 0,
             objectSHA256: object?.prepared.sha256 ?? "", uid: map.uid,
             memoryBytes: StructOpsMap.bytesCharged(for: map.type) + content.chargedBytes,

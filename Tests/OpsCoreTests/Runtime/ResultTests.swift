@@ -73,9 +73,7 @@ struct ResultTests {
         #expect(map.kdata.load(fromByteOffset: owner.byteOffset, as: UInt64.self) == OpsRuntime.ownerMarker)
     }
 
-    @Test(
-        "a kfunc is called with its argument and answers", .disabled("the verifier judges no kfunc calls yet")
-    )
+    @Test("a kfunc is called with its argument and answers")
     func kfunc() throws {
         let source = PolicyObject.source(value: "policy_half(p->value)")
             .replacingOccurrences(
