@@ -1,0 +1,65 @@
+package import BPF
+package import Verifier
+
+/// A random program that ought to be safe, what to run it on, and what is in it.
+package struct GeneratedProgram: Sendable {
+    package var seed: UInt64
+    package var image: ProgramImage
+    /// R1 = read-write memory of `input.count` bytes, R2 = that size.
+    package var context: ProgramContext
+    package var input: [UInt8]
+    package var statistics: Statistics
+
+    /// What was generated, for the distribution that a test prints.
+    package struct Statistics: Sendable {
+        package var insns = 0
+        package var helperCalls = 0
+        package var subprogCalls = 0
+        package var loops = 0
+        package var branches = 0
+        package var atomics = 0
+        package var memoryAccesses = 0
+
+        package static func += (left: inout Statistics, right: Statistics) {
+            left.insns += right.insns
+            left.helperCalls += right.helperCalls
+            left.subprogCalls += right.subprogCalls
+            left.loops += right.loops
+            left.branches += right.branches
+            left.atomics += right.atomics
+            left.memoryAccesses += right.memoryAccesses
+        }
+    }
+}
+
+/// UAPI numbers of the helpers that generated programs call.
+package enum GeneratedHelper {
+    package static let mapLookup: Int32 = 1
+    package static let mapUpdate: Int32 = 2
+    package static let mapDelete: Int32 = 3
+    package static let ktime: Int32 = 5
+    package static let prandom: Int32 = 7
+    package static let cpu: Int32 = 8
+    package static let jiffies: Int32 = 118
+    package static let forEachMapElement: Int32 = 164
+    package static let loop: Int32 = 181
+
+    package static let all: Set<Int32> = [
+        mapLookup, mapUpdate, mapDelete, ktime, prandom, cpu, jiffies, forEachMapElement, loop,
+    ]
+}
+
+/// The maps that every generated program has.
+package enum GeneratedMap: Int, CaseIterable, Sendable {
+    case array, hash, percpuArray, data
+
+    package var description: MapDescription {
+        switch self {
+        case .array: MapDescription(name: "array", type: .array, keySize: 4, valueSize: 32, maxEntries: 4)
+        case .hash: MapDescription(name: "hash", type: .hash, keySize: 8, valueSize: 16, maxEntries: 8)
+        case .percpuArray:
+            MapDescription(name: "percpu", type: .percpuArray, keySize: 4, valueSize: 24, maxEntries: 3)
+        case .data: MapDescription(name: ".data", type: .array, keySize: 4, valueSize: 64, maxEntries: 1)
+        }
+    }
+}

@@ -1,0 +1,183 @@
+import BPF
+import Verifier
+
+/// Writes random programs that a verifier should accept: it builds statement by statement and knows what every register
+/// holds, so most of what it writes is safe by construction, while constants, widths and conditions are anything.
+///
+/// Covered: arithmetic of both widths, all jumps, bounded loops, stack, context memory, maps and global data with all
+/// access sizes, constant and variable offsets, spilled pointers, atomics, helpers, subprogs, callbacks.
+package struct ProgramGenerator {
+    package struct Options: Sendable {
+        /// Statements of the main function, about five instructions each.
+        package var statements = 4...24
+        package var fuel: UInt64 = 256
+        package var allowsMayGoto = true
+        package var allowsCallbacks = true
+        package var allowsMaps = true
+
+        package init() {}
+    }
+
+    let options: Options
+    private let seed: UInt64
+    var random: SplitMix
+    var insns: [Instruction] = []
+    var state = FrameState(stackBytes: 0)
+    var statistics = GeneratedProgram.Statistics()
+    let inputByteCount: Int
+    /// Functions still to be written, with the calls that want their address.
+    var pending: [PendingFunction] = []
+    private var subprogStarts = [0]
+    /// Nested statements end here.
+    var depth = 0
+    /// How many calls are around the function that is being written.
+    var callDepth = 0
+    /// What writes a turn of a loop must not start another long one.
+    var loopDepth = 0
+
+    struct PendingFunction {
+        enum Kind {
+            /// f(context, number, number, number).
+            case subprog
+            /// f(index, stack pointer to two words).
+            case loopCallback
+            /// f(map, key, value, context): the value is 32 bytes.
+            case elementCallback
+        }
+        var kind: Kind
+        /// Instructions whose `imm` is the distance to the function.
+        var references: [Int]
+        var callDepth: Int
+    }
+
+    package init(seed: UInt64, options: Options = Options()) {
+        self.seed = seed
+        self.options = options
+        random = SplitMix(seed: seed)
+        inputByteCount = 16 * (1 + random.below(6))
+    }
+
+    package consuming func generate() -> GeneratedProgram {
+        writeMain()
+        while !pending.isEmpty { writeFunction(pending.removeFirst()) }
+        statistics.insns = insns.count
+        let input = (0..<inputByteCount).map { _ in UInt8(truncatingIfNeeded: random.next()) }
+        let image = ProgramImage(
+            name: "generated", section: "test", insns: insns,
+            subprogs: subprogStarts.enumerated().map { .init(name: "f\($0.offset)", start: $0.element) },
+            maps: GeneratedMap.allCases.map(\.description))
+        let context = ProgramContext(
+            name: "generated", arguments: .memory(byteCount: inputByteCount), result: .scalar,
+            helpers: GeneratedHelper.all, fuel: options.fuel)
+        return GeneratedProgram(seed: seed, image: image, context: context, input: input, statistics: statistics)
+    }
+
+    // MARK: Functions
+
+    private mutating func writeMain() {
+        state = FrameState(stackBytes: 160)
+        emit(.mov64(6, 1))
+        state.kinds[6] = .context
+        state.kinds[2] = .number
+        for register: UInt8 in [0, 7, 8, 9] { writeNumber(to: register) }
+        writeStatements(options.statements.lowerBound + random.below(options.statements.count))
+        writeResult()
+    }
+
+    private mutating func writeFunction(_ function: PendingFunction) {
+        let start = insns.count
+        subprogStarts.append(start)
+        for reference in function.references { insns[reference].imm = Int32(start - reference - 1) }
+        callDepth = function.callDepth
+        state = FrameState(stackBytes: 64)
+        switch function.kind {
+        case .subprog:
+            emit(.mov64(6, 1))
+            state.kinds[6] = .context
+            for register in 2...4 { state.kinds[register] = .number }
+            emit(.mov64(7, 2))
+            emit(.mov64(8, 3))
+            emit(.mov64(9, 4))
+        case .loopCallback:
+            // The two words are accumulators; they stay reachable through R8.
+            emit(.mov64(7, 1))
+            emit(.load(.double, 9, 2, 0))
+            emit(.mov64(8, 2))
+            state.kinds[8] = .pinned(isNumber: false)
+        case .elementCallback:
+            emit(.load(.word, 7, 2, 0))
+            emit(.load(.double, 9, 3, Int16(8 * random.below(4))))
+            emit(.mov64(8, 3))
+            state.kinds[8] = .pinned(isNumber: false)
+        }
+        for register in [0, 7, 9] { state.kinds[register] = .number }
+        if state.kinds[8] == .nothing { state.kinds[8] = .number }
+        emit(.mov64(0, imm: random.immediate()))
+        writeStatements(1 + random.below(4))
+        if function.kind == .subprog { return writeResult() }
+        // A callback returns 0 to go on or 1 to stop, and leaves a trace.
+        let numbers = state.numbers.filter { $0 != 0 }
+        emit(.store(.double, 8, 8 * Int16(random.below(2)), random.pick(numbers)))
+        emit(.alu64(Opcode.add, 0, random.pick(numbers)))
+        emit(.alu64(Opcode.and, 0, imm: random.chance(30) ? 1 : 0))
+        emit(.exit)
+    }
+
+    /// R0 = a mix of everything that is known to be a number, the written bytes of the stack included.
+    private mutating func writeResult() {
+        for register in state.numbers where register != 0 { fold(register) }
+        for offset in stride(from: -8, through: -state.isWritten.count, by: -8)
+        where state.isReadable(offset: offset, count: 8) {
+            emit(.load(.double, 1, 10, Int16(offset)))
+            fold(1)
+        }
+        emit(.exit)
+    }
+
+    private mutating func fold(_ register: UInt8) {
+        emit(.alu64(Opcode.mul, 0, imm: 31))
+        emit(.alu64(Opcode.xor, 0, register))
+    }
+
+    // MARK: What all statements use
+
+    mutating func emit(_ insn: Instruction) { insns.append(insn) }
+
+    mutating func writeNumber(to register: UInt8) {
+        if random.chance(40), state.kinds[6] == .context {
+            writeContextLoad(to: register)
+        } else if random.chance(30) {
+            let value = random.wide()
+            emit(
+                Instruction(
+                    opcode: Opcode.loadImm64, dst: register, imm: Int32(truncatingIfNeeded: value)))
+            emit(Instruction(opcode: 0, imm: Int32(truncatingIfNeeded: value >> 32)))
+        } else {
+            emit(.mov64(register, imm: random.immediate()))
+        }
+        state.kinds[Int(register)] = .number
+    }
+
+    mutating func writeStatements(_ count: Int) {
+        for _ in 0..<count { writeStatement() }
+    }
+}
+
+extension Instruction {
+    static func mov64(_ dst: UInt8, _ src: UInt8) -> Instruction { Instruction(opcode: 0xbf, dst: dst, src: src) }
+    static func mov64(_ dst: UInt8, imm: Int32) -> Instruction { Instruction(opcode: 0xb7, dst: dst, imm: imm) }
+    static func alu64(_ operation: UInt8, _ dst: UInt8, _ src: UInt8) -> Instruction {
+        Instruction(opcode: operation | 0x0f, dst: dst, src: src)
+    }
+    static func alu64(_ operation: UInt8, _ dst: UInt8, imm: Int32) -> Instruction {
+        Instruction(opcode: operation | 0x07, dst: dst, imm: imm)
+    }
+    static func load(_ size: AccessSize, _ dst: UInt8, _ src: UInt8, _ offset: Int16) -> Instruction {
+        Instruction(opcode: 0x61 | size.rawValue, dst: dst, src: src, offset: offset)
+    }
+    static func store(_ size: AccessSize, _ dst: UInt8, _ offset: Int16, _ src: UInt8) -> Instruction {
+        Instruction(opcode: 0x63 | size.rawValue, dst: dst, src: src, offset: offset)
+    }
+    static func call(_ helper: Int32) -> Instruction { Instruction(opcode: Opcode.call, imm: helper) }
+    static let exit = Instruction(opcode: Opcode.exit)
+}
