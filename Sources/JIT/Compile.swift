@@ -11,16 +11,20 @@ package struct CompileRequest: Sendable {
     /// The same for kfuncs, by index into `program.image.kfuncs`. 0: none behind it.
     package var kfuncs: [UInt]
     package var features: CPUFeatures
+    /// Helpers whose meaning `struct ops_block` and the layout fix become code in place of a call. Off, every helper is
+    /// called; for a host that puts something else behind a standard id.
+    package var inlinesHelpers: Bool
 
     package init(
         program: VerifiedProgram, layout: InstanceLayout, helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [],
-        features: CPUFeatures = .host
+        features: CPUFeatures = .host, inlinesHelpers: Bool = true
     ) {
         self.program = program
         self.layout = layout
         self.helpers = helpers
         self.kfuncs = kfuncs
         self.features = features
+        self.inlinesHelpers = inlinesHelpers
     }
 }
 

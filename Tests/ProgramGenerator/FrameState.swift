@@ -43,7 +43,9 @@ struct FrameState {
 
     /// What holds after either of two paths.
     mutating func join(_ other: FrameState) {
-        for register in kinds.indices where kinds[register] != other.kinds[register] { kinds[register] = .nothing }
+        for register in kinds.indices where kinds[register] != other.kinds[register] {
+            kinds[register] = .nothing
+        }
         for byte in isWritten.indices { isWritten[byte] = isWritten[byte] && other.isWritten[byte] }
     }
 

@@ -76,7 +76,9 @@ extension ProgramGenerator {
         let before = state
         state.kinds[0] = .pinned(isNumber: false)
         state.kinds[Int(pointer)] = .pinned(isNumber: false)
-        for _ in 0..<(1 + random.below(3)) { writeAccess(base: pointer, byteCount: map.description.valueSize) }
+        for _ in 0..<(1 + random.below(3)) {
+            writeAccess(base: pointer, byteCount: map.description.valueSize)
+        }
         if pointer != 0, depth < 3 {
             // The copy survives what R0 does not.
             emit(.mov64(0, imm: random.immediate()))
@@ -116,7 +118,8 @@ extension ProgramGenerator {
         let count = map.description.valueSize
         let offset = -count - 8 * random.below((state.isWritten.count - count) / 8 + 1)
         guard state.isFree(offset: offset, count: count) else { return writeDelete(map, key: key) }
-        for slot in stride(from: offset, to: offset + count, by: 8) where !state.isReadable(offset: slot, count: 8) {
+        for slot in stride(from: offset, to: offset + count, by: 8)
+        where !state.isReadable(offset: slot, count: 8) {
             emit(.store(.double, 10, Int16(slot), random.pick(state.numbers)))
         }
         state.markWritten(offset: offset, count: count)
@@ -163,7 +166,9 @@ extension ProgramGenerator {
         if options.allowsMaps, random.chance(40) { return writeForEach() }
         let offset = -16 * (1 + random.below(state.isWritten.count / 16))
         guard state.isFree(offset: offset, count: 16) else { return writeArithmetic() }
-        for slot in [offset, offset + 8] { emit(.store(.double, 10, Int16(slot), random.pick(state.numbers))) }
+        for slot in [offset, offset + 8] {
+            emit(.store(.double, 10, Int16(slot), random.pick(state.numbers)))
+        }
         state.markWritten(offset: offset, count: 16)
         if random.chance(50) {
             emit(.mov64(1, imm: Int32(random.below(12))))
@@ -180,7 +185,8 @@ extension ProgramGenerator {
     private mutating func writeForEach() {
         emit(
             Instruction(
-                opcode: Opcode.loadImm64, dst: 1, src: PseudoLoad.mapFD, imm: Int32(GeneratedMap.array.rawValue)))
+                opcode: Opcode.loadImm64, dst: 1, src: PseudoLoad.mapFD,
+                imm: Int32(GeneratedMap.array.rawValue)))
         emit(Instruction(opcode: 0))
         emitCallbackAddress(2, .elementCallback)
         emit(.mov64(3, imm: 0))

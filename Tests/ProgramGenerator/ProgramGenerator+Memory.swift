@@ -20,7 +20,9 @@ extension ProgramGenerator {
         guard state.isFree(offset: offset, count: size.byteCount) else { return writeArithmetic() }
         statistics.memoryAccesses += 1
         if random.chance(30) {
-            emit(Instruction(opcode: 0x62 | size.rawValue, dst: 10, offset: Int16(offset), imm: random.immediate()))
+            emit(
+                Instruction(
+                    opcode: 0x62 | size.rawValue, dst: 10, offset: Int16(offset), imm: random.immediate()))
         } else {
             emit(.store(size, 10, Int16(offset), random.pick(state.numbers)))
         }
@@ -86,7 +88,8 @@ extension ProgramGenerator {
         let mask = (1 << (Int.bitWidth - (limit + 1).leadingZeroBitCount - 1)) - 1
         let before = state
         if random.chance(60) || limit == 0 {
-            emit(.alu64(Opcode.and, pointer, imm: Int32(mask & ~(random.chance(50) ? size.byteCount - 1 : 0))))
+            emit(
+                .alu64(Opcode.and, pointer, imm: Int32(mask & ~(random.chance(50) ? size.byteCount - 1 : 0))))
         } else {
             skip = insns.count
             emit(Instruction(opcode: Opcode.jgt | 0x05, dst: pointer, imm: Int32(limit)))
@@ -110,7 +113,9 @@ extension ProgramGenerator {
             statistics.memoryAccesses += 1
             if random.chance(30) {
                 emit(
-                    Instruction(opcode: 0x62 | size.rawValue, dst: base, offset: Int16(offset), imm: random.immediate()))
+                    Instruction(
+                        opcode: 0x62 | size.rawValue, dst: base, offset: Int16(offset),
+                        imm: random.immediate()))
             } else {
                 emit(.store(size, base, Int16(offset), random.pick(state.numbers)))
             }
@@ -136,7 +141,8 @@ extension ProgramGenerator {
         guard operation != Opcode.atomicCmpxchg || state.kinds[0] == .number else { return writeArithmetic() }
         emit(
             Instruction(
-                opcode: 0xc3 | size.rawValue, dst: base, src: random.pick(isFetching ? state.changeable : state.numbers),
+                opcode: 0xc3 | size.rawValue, dst: base,
+                src: random.pick(isFetching ? state.changeable : state.numbers),
                 offset: offset, imm: operation))
     }
 }

@@ -27,12 +27,16 @@ extension ProgramGenerator {
         case 0: writeNumber(to: random.pick(state.writable))
         case 1: emit(Instruction(opcode: Opcode.neg | code(), dst: dst))
         case 2:
-            emit(Instruction(opcode: random.pick([0xd4, 0xdc, 0xd7]), dst: dst, imm: random.pick([16, 32, 64])))
+            emit(
+                Instruction(
+                    opcode: random.pick([0xd4, 0xdc, 0xd7]), dst: dst, imm: random.pick([16, 32, 64])))
         case 3: writeMove(to: random.pick(state.writable))
         case 4..<7: writeShift(dst)
         case 7..<10: writeDivision(dst)
         default:
-            let operation = random.pick([Opcode.add, Opcode.sub, Opcode.mul, Opcode.or, Opcode.and, Opcode.xor])
+            let operation = random.pick([
+                Opcode.add, Opcode.sub, Opcode.mul, Opcode.or, Opcode.and, Opcode.xor,
+            ])
             emitBinary(operation | code(), dst, imm: random.immediate())
         }
     }
@@ -139,7 +143,9 @@ extension ProgramGenerator {
         writeStatements(1 + random.below(3))
         emit(.alu64(Opcode.add, counter, imm: 1))
         let back = Int16(head - insns.count - 1)
-        emit(Instruction(opcode: Opcode.jlt | 0x05, dst: counter, offset: back, imm: Int32(2 + random.below(5))))
+        emit(
+            Instruction(
+                opcode: Opcode.jlt | 0x05, dst: counter, offset: back, imm: Int32(2 + random.below(5))))
         leaveLoop()
         state.kinds[Int(counter)] = .number
     }

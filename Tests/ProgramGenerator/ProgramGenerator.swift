@@ -69,7 +69,8 @@ package struct ProgramGenerator {
         let context = ProgramContext(
             name: "generated", arguments: .memory(byteCount: inputByteCount), result: .scalar,
             helpers: GeneratedHelper.all, fuel: options.fuel)
-        return GeneratedProgram(seed: seed, image: image, context: context, input: input, statistics: statistics)
+        return GeneratedProgram(
+            seed: seed, image: image, context: context, input: input, statistics: statistics)
     }
 
     // MARK: Functions
@@ -164,8 +165,12 @@ package struct ProgramGenerator {
 }
 
 extension Instruction {
-    static func mov64(_ dst: UInt8, _ src: UInt8) -> Instruction { Instruction(opcode: 0xbf, dst: dst, src: src) }
-    static func mov64(_ dst: UInt8, imm: Int32) -> Instruction { Instruction(opcode: 0xb7, dst: dst, imm: imm) }
+    static func mov64(_ dst: UInt8, _ src: UInt8) -> Instruction {
+        Instruction(opcode: 0xbf, dst: dst, src: src)
+    }
+    static func mov64(_ dst: UInt8, imm: Int32) -> Instruction {
+        Instruction(opcode: 0xb7, dst: dst, imm: imm)
+    }
     static func alu64(_ operation: UInt8, _ dst: UInt8, _ src: UInt8) -> Instruction {
         Instruction(opcode: operation | 0x0f, dst: dst, src: src)
     }

@@ -17,15 +17,18 @@ struct SubprogShape: Equatable {
     func uses(_ register: UInt8) -> Bool { registersUsed & 1 << register != 0 }
 }
 
-extension VerifiedProgram {
+extension CompileRequest {
     /// One shape per subprog of the image, in its order.
     func subprogShapes() -> [SubprogShape] {
-        image.subprogs.indices.map { index in
+        let image = program.image, frames = program.frames
+        return image.subprogs.indices.map { index in
             let end = index + 1 < image.subprogs.count ? image.subprogs[index + 1].start : image.insns.count
             var shape = SubprogShape(
                 range: image.subprogs[index].start..<end, registersUsed: 0, makesCalls: false,
                 stackBytes: frames[index].stackBytes, isCallback: frames[index].isCallback)
-            for insn in shape.range where facts[insn].isReachable { shape.note(image.insns[insn]) }
+            for pc in shape.range where program.facts[pc].isReachable {
+                shape.note(image.insns[pc], inlined: inlinedCall(at: pc))
+            }
             return shape
         }
     }
@@ -33,12 +36,12 @@ extension VerifiedProgram {
 
 extension SubprogShape {
     /// Counts the registers that an instruction names. Too many is harmless; too few would lose a caller's value.
-    fileprivate mutating func note(_ insn: Instruction) {
+    fileprivate mutating func note(_ insn: Instruction, inlined: InlinedCall?) {
         registersUsed |= 1 << UInt16(insn.dst)
         switch insn.instructionClass {
         case .ld: break  // src selects what the immediate means
         case .jmp where insn.isCall || insn.opcode == Opcode.callx:
-            makesCalls = true
+            if inlined?.makesCalls ?? true { makesCalls = true }
             registersUsed |= 0b11_1111
         case .ldx, .st, .stx, .alu, .jmp, .jmp32, .alu64: registersUsed |= 1 << UInt16(insn.src)
         }

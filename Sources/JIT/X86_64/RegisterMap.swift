@@ -25,6 +25,11 @@ enum BlockField {
     static let fuel = unsafe field(MemoryLayout<ops_block>.offset(of: \.fuel))
     static let arenaBase = unsafe field(MemoryLayout<ops_block>.offset(of: \.arena_base))
     static let arenaSize = unsafe field(MemoryLayout<ops_block>.offset(of: \.arena_size))
+    static let ktime = unsafe field(MemoryLayout<ops_block>.offset(of: \.ktime_ns))
+    static let ktimeCoarse = unsafe field(MemoryLayout<ops_block>.offset(of: \.ktime_coarse_ns))
+    static let jiffies = unsafe field(MemoryLayout<ops_block>.offset(of: \.jiffies64))
+    static let prandomState = unsafe field(MemoryLayout<ops_block>.offset(of: \.prandom_state))
+    static let cpu = unsafe field(MemoryLayout<ops_block>.offset(of: \.cpu))
     static let fuelPerCall = unsafe field(MemoryLayout<ops_block>.offset(of: \.fuel_per_call))
 
     private static func field(_ offset: Int?) -> Memory {

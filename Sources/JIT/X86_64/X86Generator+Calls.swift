@@ -1,11 +1,11 @@
 import BPF
 import Verifier
 
-/// Calls of helpers, kfuncs and subprogs; callback thunks; `bpf_loop` in line.
+/// Calls of helpers, kfuncs and subprogs; callback thunks.
 extension X86Generator {
     mutating func emitCall(_ insn: Instruction, at pc: Int) throws(JITError) {
+        if let inlined = request.inlinedCall(at: pc) { return try emit(inlined, at: pc) }
         switch insn.src {
-        case PseudoCall.helper where insn.imm == BPFLoop.helperID: emitLoop()
         case PseudoCall.helper:
             guard let address = request.helpers[insn.imm] else {
                 throw .missingFunction(insn: pc, name: "helper \(insn.imm)")
@@ -45,62 +45,5 @@ extension X86Generator {
         assembler.call(bodyLabels[index])
         assembler.pop(RegisterMap.block)
         assembler.ret()
-    }
-
-    // MARK: bpf_loop
-
-    private enum BPFLoop {
-        static let helperID: Int32 = 181
-        /// Kernel: `BPF_MAX_LOOPS`.
-        static let turnsMax: Int32 = 8 << 20
-        static let invalid = UInt64(bitPattern: -22)
-        static let tooMany = UInt64(bitPattern: -7)
-    }
-
-    /// `bpf_loop(u32 nr_loops, callback, context, u64 flags)`: calls `callback(i, context)` for i = 0, 1, … until it
-    /// returns non-zero, `nr_loops` turns are done, or fuel is out. Returns the number of turns.
-    ///
-    /// Kernel counterpart: `bpf_loop` (kernel/bpf/bpf_iter.c). Differs: fuel.
-    private mutating func emitLoop() {
-        needs.formUnion([.block, .fuel])
-        let index = Register.rbx, count = Register.r13, context = Register.r14, callback = Register.r15
-        let head = assembler.makeLabel(), stop = assembler.makeLabel(), done = assembler.makeLabel()
-        let checkCount = assembler.makeLabel(), start = assembler.makeLabel()
-
-        // R4 = flags, R1 = nr_loops, of which the kernel takes 32 bits.
-        assembler.test(.b64, .rcx, .rcx)
-        assembler.jump(.equal, checkCount)
-        assembler.move(.rax, constant: BPFLoop.invalid)
-        assembler.jump(done)
-        assembler.bind(checkCount)
-        assembler.alu(.cmp, .b32, .rdi, constant: BPFLoop.turnsMax)
-        assembler.jump(.belowOrEqual, start)
-        assembler.move(.rax, constant: BPFLoop.tooMany)
-        assembler.jump(done)
-
-        // Four registers are an even number, so rsp stays aligned.
-        assembler.bind(start)
-        let kept = [index, count, context, callback]
-        for register in kept { assembler.push(register) }
-        assembler.move(.b32, count, .rdi)
-        assembler.move(.b64, callback, .rsi)
-        assembler.move(.b64, context, .rdx)
-        assembler.clear(index)
-        assembler.bind(head)
-        assembler.alu(.cmp, .b32, index, count)
-        assembler.jump(.aboveOrEqual, stop)
-        drawFuel(orGoTo: stop)
-        assembler.move(.b64, .rdi, index)
-        assembler.move(.b64, .rsi, context)
-        assembler.alu(.add, .b32, index, constant: 1)
-        // The callback is the address of a thunk.
-        assembler.move(.b64, .r9, RegisterMap.block)
-        assembler.call(callback)
-        assembler.test(.b64, .rax, .rax)
-        assembler.jump(.equal, head)
-        assembler.bind(stop)
-        assembler.move(.b64, .rax, index)
-        for register in kept.reversed() { assembler.pop(register) }
-        assembler.bind(done)
     }
 }

@@ -83,7 +83,7 @@ extension X86Generator {
         return request.layout.slots[Int(insn.imm)]
     }
 
-    private func blockMemory(_ offset: Int, at pc: Int) throws(JITError) -> Memory {
+    func blockMemory(_ offset: Int, at pc: Int) throws(JITError) -> Memory {
         guard let displacement = Int32(exactly: offset), displacement >= 0 else {
             throw .unsupported(insn: pc, what: "an instance block of more than 2 GiB")
         }

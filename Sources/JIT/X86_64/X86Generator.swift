@@ -38,7 +38,7 @@ struct X86Generator {
         self.request = request
         insns = request.program.image.insns
         facts = request.program.facts
-        shapes = request.program.subprogShapes()
+        shapes = request.subprogShapes()
         guard facts.count == insns.count, !insns.isEmpty else { throw .malformed(insn: 0, opcode: 0) }
         assembler = Assembler(
             labelCount: insns.count + shapes.count, capacity: insns.count * 6 + shapes.count * 32)
@@ -71,16 +71,16 @@ struct X86Generator {
             assembler.bind(Label(index: Int32(pc)))
             let insn = insns[pc]
             let isWide = insn.isWideLoad && pc + 1 < shape.range.upperBound
-            if facts[pc].isReachable { try emit(insn, at: pc) } else { emitTrap(at: pc) }
+            if facts[pc].isReachable {
+                try emit(insn, at: pc)
+            } else if pc == shape.range.lowerBound || facts[pc - 1].isReachable {
+                // One trap stands for a run of unreachable instructions.
+                assembler.trap()
+            }
             if isWide { assembler.bind(Label(index: Int32(pc + 1))) }
             pc += isWide ? 2 : 1
         }
         emitColdPaths()
-    }
-
-    /// One trap stands for a run of unreachable instructions.
-    private mutating func emitTrap(at pc: Int) {
-        if pc == 0 || facts[pc - 1].isReachable { assembler.trap() }
     }
 
     private mutating func emit(_ insn: Instruction, at pc: Int) throws(JITError) {
