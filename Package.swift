@@ -109,6 +109,15 @@ let package = Package(
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: common),
         .testTarget(
             name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI"], swiftSettings: common),
+
+        // Random programs, and JIT = interpreter on them.
+        .target(
+            name: "ProgramGenerator", dependencies: ["BPF", "Verifier"], path: "Tests/ProgramGenerator",
+            swiftSettings: common),
+        .testTarget(
+            name: "DifferentialTests",
+            dependencies: ["ProgramGenerator", "OpsCore", "JIT", "Verifier", "BPF", "CShim"],
+            swiftSettings: common),
     ]
         + fuzzers.map {
             .target(name: "Fuzz\($0)", dependencies: ["FuzzBodies"], path: "Fuzz/\($0)", swiftSettings: common)

@@ -1,4 +1,4 @@
-package import BPF
+import BPF
 package import Verifier
 
 /// A random program that ought to be safe, what to run it on, and what is in it.
@@ -19,6 +19,8 @@ package struct GeneratedProgram: Sendable {
         package var branches = 0
         package var atomics = 0
         package var memoryAccesses = 0
+
+        package init() {}
 
         package static func += (left: inout Statistics, right: Statistics) {
             left.insns += right.insns

@@ -43,7 +43,7 @@ extension ProgramGenerator {
                     opcode: 0x62 | size.rawValue, dst: 10, offset: Int16(offset),
                     imm: Int32(random.below(description.maxEntries + 1))))
         } else {
-            let register = random.pick(state.changeable)
+            let register = changeableNumber()
             emit(.alu64(Opcode.and, register, imm: 7))
             emit(.store(size, 10, Int16(offset), register))
         }
@@ -120,7 +120,7 @@ extension ProgramGenerator {
         guard state.isFree(offset: offset, count: count) else { return writeDelete(map, key: key) }
         for slot in stride(from: offset, to: offset + count, by: 8)
         where !state.isReadable(offset: slot, count: 8) {
-            emit(.store(.double, 10, Int16(slot), random.pick(state.numbers)))
+            emit(.store(.double, 10, Int16(slot), number()))
         }
         state.markWritten(offset: offset, count: count)
         emitMapAndKey(map, key)
@@ -151,9 +151,9 @@ extension ProgramGenerator {
     // MARK: Functions of the program
 
     mutating func writeSubprogCall() {
-        guard state.kinds[6] == .context else { return writeArithmetic() }
-        statistics.subprogCalls += 1
         let numbers = state.numbers.filter { $0 == 0 || $0 > 5 }
+        guard state.kinds[6] == .context, !numbers.isEmpty else { return writeArithmetic() }
+        statistics.subprogCalls += 1
         emit(.mov64(1, 6))
         for register: UInt8 in 2...4 { emit(.mov64(register, random.pick(numbers))) }
         want(.subprog)
@@ -167,13 +167,13 @@ extension ProgramGenerator {
         let offset = -16 * (1 + random.below(state.isWritten.count / 16))
         guard state.isFree(offset: offset, count: 16) else { return writeArithmetic() }
         for slot in [offset, offset + 8] {
-            emit(.store(.double, 10, Int16(slot), random.pick(state.numbers)))
+            emit(.store(.double, 10, Int16(slot), number()))
         }
         state.markWritten(offset: offset, count: 16)
         if random.chance(50) {
             emit(.mov64(1, imm: Int32(random.below(12))))
         } else {
-            emit(.mov64(1, random.pick(state.numbers)))
+            emit(.mov64(1, number()))
             emit(.alu64(Opcode.and, 1, imm: 15))
         }
         emitCallbackAddress(2, .loopCallback)

@@ -24,7 +24,7 @@ extension ProgramGenerator {
                 Instruction(
                     opcode: 0x62 | size.rawValue, dst: 10, offset: Int16(offset), imm: random.immediate()))
         } else {
-            emit(.store(size, 10, Int16(offset), random.pick(state.numbers)))
+            emit(.store(size, 10, Int16(offset), number()))
         }
         state.markWritten(offset: offset, count: size.byteCount)
     }
@@ -83,7 +83,7 @@ extension ProgramGenerator {
         guard let pointer = free.isEmpty ? nil : random.pick(free) else { return writeArithmetic() }
         let limit = byteCount - size.byteCount
         var skip: Int?
-        emit(.mov64(pointer, random.pick(state.numbers)))
+        emit(.mov64(pointer, number()))
         // The largest mask of ones that stays within the limit.
         let mask = (1 << (Int.bitWidth - (limit + 1).leadingZeroBitCount - 1)) - 1
         let before = state
@@ -117,7 +117,7 @@ extension ProgramGenerator {
                         opcode: 0x62 | size.rawValue, dst: base, offset: Int16(offset),
                         imm: random.immediate()))
             } else {
-                emit(.store(size, base, Int16(offset), random.pick(state.numbers)))
+                emit(.store(size, base, Int16(offset), number()))
             }
         }
     }
@@ -142,7 +142,7 @@ extension ProgramGenerator {
         emit(
             Instruction(
                 opcode: 0xc3 | size.rawValue, dst: base,
-                src: random.pick(isFetching ? state.changeable : state.numbers),
+                src: isFetching ? changeableNumber() : number(),
                 offset: offset, imm: operation))
     }
 }

@@ -9,8 +9,10 @@ extension ProgramGenerator {
         case 46..<52: writeStackLoad()
         case 52..<60: writeContextAccess()
         case 60..<64: writeStackAtomic()
-        case 64..<76 where depth < 3: writeBranch()
-        case 76..<81 where loopDepth < 2 && depth < 3: writeLoop()
+        // Every branch in a loop doubles the paths of every turn, for a verifier that follows them all.
+        case 64..<76 where depth < 3 && (loopDepth == 0 || random.chance(20)): writeBranch()
+        case 76..<81 where loopDepth == 0 && depth < 3: writeLoop()
+        case 81..<82 where loopDepth == 1 && depth < 3: writeLoop()
         case 81..<88 where options.allowsMaps: writeMapStatement()
         case 88..<90 where options.allowsMaps: writeGlobalData()
         case 90..<94: writeClockHelper()
@@ -22,7 +24,7 @@ extension ProgramGenerator {
     }
 
     mutating func writeArithmetic() {
-        let dst = random.pick(state.changeable)
+        let dst = changeableNumber()
         switch random.below(20) {
         case 0: writeNumber(to: random.pick(state.writable))
         case 1: emit(Instruction(opcode: Opcode.neg | code(), dst: dst))
@@ -46,14 +48,14 @@ extension ProgramGenerator {
 
     private mutating func emitBinary(_ opcode: UInt8, _ dst: UInt8, imm: Int32, offset: Int16 = 0) {
         if random.chance(50) {
-            emit(Instruction(opcode: opcode | 8, dst: dst, src: random.pick(state.numbers), offset: offset))
+            emit(Instruction(opcode: opcode | 8, dst: dst, src: number(), offset: offset))
         } else {
             emit(Instruction(opcode: opcode, dst: dst, offset: offset, imm: imm))
         }
     }
 
     private mutating func writeMove(to dst: UInt8) {
-        let src = random.pick(state.numbers)
+        let src = number()
         switch random.below(4) {
         case 0: emit(Instruction(opcode: 0xbf, dst: dst, src: src, offset: random.pick([8, 16, 32])))
         case 1: emit(Instruction(opcode: 0xbc, dst: dst, src: src, offset: random.pick([8, 16])))
@@ -71,7 +73,7 @@ extension ProgramGenerator {
             return
         }
         // A count that may be too large is refused by some verifiers: mask it mostly.
-        let count = random.pick(state.changeable)
+        let count = changeableNumber()
         if random.chance(90) { emit(.alu64(Opcode.and, count, imm: Int32(bits - 1))) }
         emit(Instruction(opcode: operation | code | 8, dst: dst, src: count))
     }
@@ -116,7 +118,7 @@ extension ProgramGenerator {
             Opcode.jsge, Opcode.jslt, Opcode.jsle,
         ])
         let opcode = operation | (random.chance(50) ? 0x05 : 0x06)
-        let dst = random.pick(state.numbers)
+        let dst = number()
         emitBinary(opcode, dst, imm: random.immediate())
         return insns.count - 1
     }
@@ -145,7 +147,8 @@ extension ProgramGenerator {
         let back = Int16(head - insns.count - 1)
         emit(
             Instruction(
-                opcode: Opcode.jlt | 0x05, dst: counter, offset: back, imm: Int32(2 + random.below(5))))
+                opcode: Opcode.jlt | 0x05, dst: counter, offset: back,
+                imm: Int32(2 + random.below(loopDepth > 1 ? 2 : 4))))
         leaveLoop()
         state.kinds[Int(counter)] = .number
     }
@@ -159,6 +162,9 @@ extension ProgramGenerator {
         let before = state
         writeStatements(1 + random.below(2))
         let leave = emitCondition()
+        for register in state.changeable where register == 0 || register > 5 {
+            emit(.alu64(Opcode.and, register, imm: 0xff))
+        }
         emit(Instruction(opcode: Opcode.gotoShort, offset: Int16(head - insns.count - 1)))
         land(head)
         land(leave)

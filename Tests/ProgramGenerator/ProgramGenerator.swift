@@ -116,10 +116,12 @@ package struct ProgramGenerator {
         emit(.mov64(0, imm: random.immediate()))
         writeStatements(1 + random.below(4))
         if function.kind == .subprog { return writeResult() }
-        // A callback returns 0 to go on or 1 to stop, and leaves a trace.
-        let numbers = state.numbers.filter { $0 != 0 }
-        emit(.store(.double, 8, 8 * Int16(random.below(2)), random.pick(numbers)))
-        emit(.alu64(Opcode.add, 0, random.pick(numbers)))
+        // A callback returns 0 to go on or 1 to stop, and leaves a trace. Bounded, so that a verifier that follows turns
+        // finds a state that the next turn keeps.
+        emit(.mov64(1, number()))
+        emit(.alu64(Opcode.and, 1, imm: random.pick([0xff, 0xffff, 0x7fff_ffff])))
+        emit(.store(.double, 8, 8 * Int16(random.below(2)), 1))
+        emit(.alu64(Opcode.add, 0, number()))
         emit(.alu64(Opcode.and, 0, imm: random.chance(30) ? 1 : 0))
         emit(.exit)
     }
@@ -157,6 +159,22 @@ package struct ProgramGenerator {
             emit(.mov64(register, imm: random.immediate()))
         }
         state.kinds[Int(register)] = .number
+    }
+
+    /// A register that holds a number; one is made if there is none.
+    mutating func number() -> UInt8 { state.numbers.isEmpty ? makeNumber() : random.pick(state.numbers) }
+
+    /// A register that holds a number and may be changed.
+    mutating func changeableNumber() -> UInt8 {
+        state.changeable.isEmpty ? makeNumber() : random.pick(state.changeable)
+    }
+
+    /// Statements pin two or three registers at most, so one of R1–R5 is always free.
+    private mutating func makeNumber() -> UInt8 {
+        let register = UInt8((1...5).first { state.kinds[$0] == .nothing } ?? 5)
+        emit(.mov64(register, imm: random.immediate()))
+        state.kinds[Int(register)] = .number
+        return register
     }
 
     mutating func writeStatements(_ count: Int) {

@@ -14,7 +14,7 @@ enum InlinedCall: Equatable {
     case random
     /// `bpf_map_lookup_elem` on an array that lies in the block.
     case arrayLookup(dataOffset: Int, stride: Int, maxEntries: Int)
-    /// `bpf_spin_lock`, `bpf_spin_unlock`: a world has one thread, and helpers see locked values no different.
+    /// `bpf_spin_lock`, `bpf_spin_unlock`: an instance belongs to one thread, and no program can read a lock's word.
     case nothing
     /// `bpf_loop`: a loop around its callback. The subprog, where the instructions before the call show which it is.
     case loop(callback: Int?)
@@ -59,6 +59,7 @@ extension CompileRequest {
         case HelperID.cpu: return .readCPU
         case HelperID.random: return .random
         case HelperID.mapLookup: return arrayLookup(at: pc)
+        case HelperID.spinLock, HelperID.spinUnlock: return .nothing
         default: return nil
         }
     }

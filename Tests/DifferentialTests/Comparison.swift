@@ -1,0 +1,102 @@
+import BPF
+import CShim
+import JIT
+import OpsCore
+import ProgramGenerator
+import Verifier
+
+/// One generated program, run in the interpreter and as machine code on instances that are equal before.
+struct Comparison {
+    enum Outcome {
+        case refused(String)
+        case agreed
+        case differed(String)
+    }
+
+    let program: GeneratedProgram
+    /// What a program can change, and so what must be equal afterwards.
+    private struct Effect: Equatable {
+        var r0: UInt64
+        var memory: [UInt8]
+        var fuelLeft: UInt64
+        var randomState: UInt64
+        var maps: [[Element]]
+    }
+    private struct Element: Equatable {
+        var key: [UInt8]
+        var value: [UInt8]
+    }
+
+    func run() throws -> Outcome {
+        let verified: VerifiedProgram
+        switch verify(program.image, in: program.context) {
+        case .accepted(let accepted): verified = accepted
+        case .rejected(let report), .unsupported(let report):
+            return .refused("\(report.problem): \(report.reason)")
+        }
+        let expected: Effect
+        do {
+            expected = try interpret(verified)
+        } catch let fault as InterpreterFault {
+            return .differed("accepted, but the interpreter stops: \(fault)")
+        }
+        for inlines in [true, false] {
+            let actual = try execute(verified, inlinesHelpers: inlines)
+            if actual != expected {
+                return .differed("code: \(actual)\ninterpreter: \(expected)\ninlining: \(inlines)")
+            }
+        }
+        return .agreed
+    }
+
+    // MARK: The two machines
+
+    private func instance() throws -> Instance {
+        var configuration = Instance.Configuration()
+        configuration.seed = program.seed
+        configuration.fuelPerCall = program.context.fuel
+        configuration.traceLineCount = 1
+        let instance = try Instance(maps: program.image.maps, configuration: configuration)
+        instance.block.pointee.ktime_ns = program.seed &* 1_000_003
+        instance.block.pointee.jiffies64 = program.seed &+ 4_294_937_296
+        return instance
+    }
+
+    private func interpret(_ verified: VerifiedProgram) throws -> Effect {
+        let instance = try instance()
+        let interpreter = try Interpreter(verified, on: instance)
+        var memory = program.input
+        let r0 = try interpreter.run(data: &memory)
+        return try effect(r0, memory, instance)
+    }
+
+    private func execute(_ verified: VerifiedProgram, inlinesHelpers: Bool) throws -> Effect {
+        let instance = try instance()
+        let compiled = try compile(
+            CompileRequest(
+                program: verified, layout: instance.layout, helpers: HelperTable.base.addresses,
+                inlinesHelpers: inlinesHelpers))
+        let code = try CodeUnit([compiled], name: "differential")
+        let word = FuncModel.Value(byteCount: 8)
+        let entries = try EntryUnit([
+            EntryRequest(
+                model: FuncModel(arguments: [word, word], result: word), body: code.body(0),
+                block: UnsafeMutableRawPointer(instance.block), kind: .registers, needs: compiled.needs)
+        ])
+        let entry = unsafeBitCast(entries.pointer(0), to: (@convention(c) (UInt64, UInt64) -> UInt64).self)
+        var memory = program.input
+        let r0 = memory.withUnsafeMutableBytes {
+            entry(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64($0.count))
+        }
+        return try withExtendedLifetime((code, entries)) { try effect(r0, memory, instance) }
+    }
+
+    private func effect(_ r0: UInt64, _ memory: [UInt8], _ instance: Instance) throws -> Effect {
+        Effect(
+            r0: r0, memory: memory, fuelLeft: instance.block.pointee.fuel,
+            randomState: instance.block.pointee.prandom_state,
+            maps: try instance.maps.map { map in
+                try map.elements().map { Element(key: $0.key, value: $0.value) }
+            })
+    }
+}
