@@ -14,10 +14,14 @@ package struct CompileRequest: Sendable {
     /// Helpers whose meaning `struct ops_block` and the layout fix become code in place of a call. Off, every helper is
     /// called; for a host that puts something else behind a standard id.
     package var inlinesHelpers: Bool
+    /// R1 is an array of this many 8-byte slots, the arguments of a struct_ops member; then a body that only loads them
+    /// takes them in registers. 0: R1 is something else.
+    package var contextSlots: Int
 
     package init(
         program: VerifiedProgram, layout: InstanceLayout, helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [],
-        features: CPUFeatures = .host, inlinesHelpers: Bool = true
+        features: CPUFeatures = .host, inlinesHelpers: Bool = true,
+        contextSlots: Int = 0
     ) {
         self.program = program
         self.layout = layout
@@ -25,13 +29,15 @@ package struct CompileRequest: Sendable {
         self.kfuncs = kfuncs
         self.features = features
         self.inlinesHelpers = inlinesHelpers
+        self.contextSlots = contextSlots
     }
 }
 
 /// Machine code of one program: a *body*, its subprogs and its callback thunks.
 ///
-/// The code is position-independent and starts with the body. A body is called with R1…R5 in rdi, rsi, rdx, rcx, r8, the
-/// instance block in r12 and rsp as at any System V call; it returns R0 in rax and keeps rbx, rbp, r12…r15.
+/// The code is position-independent and starts with the body. A body is called with R1…R5 in rdi, rsi, rdx, rcx, r8 (a
+/// fused one with the arguments that `needs` names in their System V registers), the instance block in r12 and rsp as at
+/// any System V call; it returns R0 in rax and keeps rbx, rbp, r12…r15.
 package struct CompiledProgram: Equatable, Sendable {
     package var code: [UInt8]
     /// Offset in `code` of each instruction of the image; of unreachable ones, of the trap that stands for them.
@@ -43,8 +49,8 @@ package struct CompiledProgram: Equatable, Sendable {
 
 /// What an entry has to set up before it calls a body.
 package struct BodyNeeds: OptionSet, Hashable, Sendable {
-    package var rawValue: UInt8
-    package init(rawValue: UInt8) { self.rawValue = rawValue }
+    package var rawValue: UInt16
+    package init(rawValue: UInt16) { self.rawValue = rawValue }
 
     /// R1: the program reads its context.
     package static let context = BodyNeeds(rawValue: 1)
@@ -53,6 +59,12 @@ package struct BodyNeeds: OptionSet, Hashable, Sendable {
     /// A full `fuel` in the block: it, or something that it calls, may draw on it.
     package static let fuel = BodyNeeds(rawValue: 4)
     package static let all: BodyNeeds = [.context, .block, .fuel]
+
+    /// Argument `index` (0…5) in the register where C passes it, with nothing above its width: a body whose context is
+    /// fused away. Never together with `.context`.
+    package static func argument(_ index: Int) -> BodyNeeds { BodyNeeds(rawValue: 1 << UInt16(8 + index)) }
+    /// The arguments wanted in registers, ascending.
+    package var arguments: [Int] { (0..<6).filter { contains(.argument($0)) } }
 }
 
 /// Why a verified program could not be compiled.

@@ -18,7 +18,7 @@ extension ProgramGenerator {
         case 90..<94: writeClockHelper()
         case 94..<97 where callDepth < 2: writeSubprogCall()
         case 97..<98 where callDepth < 1 && loopDepth == 0 && options.allowsCallbacks: writeCallbackCall()
-        case 98..<99 where loopDepth == 0 && depth == 0 && options.allowsMayGoto: writeMayGotoLoop()
+        case 98..<99 where loopDepth + depth + callDepth == 0 && options.allowsMayGoto: writeMayGotoLoop()
         default: writeArithmetic()
         }
     }

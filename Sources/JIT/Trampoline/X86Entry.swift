@@ -22,9 +22,6 @@ struct X86Entry {
     private let block: UInt64
     private var assembler = Assembler(capacity: 128)
 
-    /// Where System V passes the first six integer arguments.
-    private static let argumentRegisters: [Register] = [.rdi, .rsi, .rdx, .rcx, .r8, .r9]
-
     init(_ request: EntryRequest) throws(EntryError) {
         unsafe model = request.model
         unsafe kind = request.kind
@@ -47,9 +44,10 @@ struct X86Entry {
         }
     }
 
-    consuming func generate() -> [UInt8] {
+    consuming func generate() throws(EntryError) -> [UInt8] {
         let buildsSlots = kind == .context && needs.contains(.context) && !slots.isEmpty
         if kind == .registers { clearUpperBits() }
+        if kind == .context { try emitFusedArguments() }
         if buildsSlots {
             emitCallWithSlots()
         } else if needs.isDisjoint(with: [.block, .fuel]), model.result?.needsNarrowing != true {
@@ -84,12 +82,12 @@ struct X86Entry {
     /// May clear the upper half of the argument's register: it holds that argument all along.
     private mutating func storeSlot(_ slot: Int, _ index: Int, _ width: Width) {
         let slot = Memory(.rsp, Int32(8 * slot))
-        if index < X86Entry.argumentRegisters.count {
-            let register = X86Entry.argumentRegisters[index]
+        if index < RegisterMap.argument.count {
+            let register = RegisterMap.argument[index]
             if width != .b64 { assembler.zeroExtend(width, register, register) }
             assembler.store(.b64, slot, register)
         } else {
-            let passed = Memory(.rbp, Int32(16 + 8 * (index - X86Entry.argumentRegisters.count)))
+            let passed = Memory(.rbp, Int32(16 + 8 * (index - RegisterMap.argument.count)))
             assembler.load(width, .rax, passed)
             assembler.store(.b64, slot, .rax)
         }
@@ -104,8 +102,25 @@ struct X86Entry {
         assembler.ret()
     }
 
+    /// Brings each argument that a fused body wants into the register of its slot, and clears it above its width.
+    private mutating func emitFusedArguments() throws(EntryError) {
+        var next = 0
+        for slot in needs.arguments {
+            guard slots.indices.contains(slot) else { throw .badSlot(argument: slot, count: slots.count) }
+            let argument = slots[slot], width = model.arguments[argument].width ?? .b64
+            // In ascending order a register is read before it is written, as long as slots skip arguments and do not
+            // change their order.
+            guard argument >= next, argument >= slot, argument < RegisterMap.argument.count else {
+                throw .badSlot(argument: argument, count: RegisterMap.argument.count)
+            }
+            next = argument + 1
+            let source = RegisterMap.argument[argument], target = RegisterMap.argument[slot]
+            if width != .b64 || source != target { assembler.zeroExtend(width, target, source) }
+        }
+    }
+
     private mutating func clearUpperBits() {
-        for (register, value) in zip(X86Entry.argumentRegisters, model.arguments) {
+        for (register, value) in zip(RegisterMap.argument, model.arguments) {
             if let width = value.width, width != .b64 { assembler.zeroExtend(width, register, register) }
         }
     }

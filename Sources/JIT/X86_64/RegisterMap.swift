@@ -15,6 +15,8 @@ enum RegisterMap {
     static let scratch1 = Register.r11
     static let scratch2 = Register.r10
     static let scratch3 = Register.r9
+    /// Where System V passes the first six integer arguments; the first five are R1–R5.
+    static let argument: [Register] = [.rdi, .rsi, .rdx, .rcx, .r8, .r9]
     /// R6–R9: kept by a body for its caller, so saved by those subprogs that use them.
     static let calleeSaved: [UInt8] = [6, 7, 8, 9]
 }

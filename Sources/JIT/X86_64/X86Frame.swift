@@ -4,8 +4,9 @@ import BPF
 ///
 /// ```
 ///            return address
-/// rbp ─▶     caller's rbp           only if the subprog names R10
+/// rbp ─▶     caller's rbp           only if the subprog names R10 or keeps arguments
 ///            BPF stack (stackBytes)
+///            kept arguments         of a fused body, 8 bytes each
 ///            padding                so that rsp is a multiple of 16 at calls
 /// rsp ─▶     saved R6–R9            only those that the subprog uses
 /// ```
@@ -14,15 +15,20 @@ struct X86Frame {
     /// BPF stack and padding.
     private let localBytes: Int32
     private let saved: [Register]
+    private let stackBytes: Int
+    /// Arguments that are stored before their registers are overwritten.
+    private let argumentSlots: [Int]
 
-    init(_ shape: SubprogShape) {
+    init(_ shape: SubprogShape, argumentSlots: [Int] = []) {
+        self.argumentSlots = argumentSlots
         saved = RegisterMap.calleeSaved.filter(shape.uses).map { RegisterMap.machine[Int($0)] }
-        hasFramePointer = shape.uses(10)
-        let stackBytes = hasFramePointer ? (shape.stackBytes + 7) & ~7 : 0
+        hasFramePointer = shape.uses(10) || !argumentSlots.isEmpty
+        stackBytes = shape.uses(10) ? (shape.stackBytes + 7) & ~7 : 0
+        let kept = 8 * argumentSlots.count
         // The return address, the frame pointer and the saved registers are on the stack too.
         let pushed = 8 * (1 + (hasFramePointer ? 1 : 0) + saved.count)
-        let padding = shape.makesCalls && (pushed + stackBytes) % 16 != 0 ? 8 : 0
-        localBytes = Int32(stackBytes + padding)
+        let padding = shape.makesCalls && (pushed + stackBytes + kept) % 16 != 0 ? 8 : 0
+        localBytes = Int32(stackBytes + kept + padding)
     }
 
     func emitPrologue(_ assembler: inout Assembler) {
@@ -32,6 +38,17 @@ struct X86Frame {
         }
         if localBytes > 0 { assembler.alu(.sub, .b64, .rsp, constant: localBytes) }
         for register in saved { assembler.push(register) }
+        for slot in argumentSlots {
+            if let place = place(ofArgument: slot) {
+                assembler.store(.b64, place, RegisterMap.argument[slot])
+            }
+        }
+    }
+
+    /// Where the argument of a slot is kept; nil: it is not.
+    func place(ofArgument slot: Int) -> Memory? {
+        guard let index = argumentSlots.firstIndex(of: slot) else { return nil }
+        return Memory(.rbp, Int32(-stackBytes - 8 * (index + 1)))
     }
 
     /// Undoes the prologue and returns.

@@ -44,6 +44,7 @@ extension X86Generator {
                 ? UInt64(bitPattern: Int64(insn.imm)) : UInt64(UInt32(bitPattern: insn.imm))
             return assembler.set(dst, value)
         }
+        if contextUse?.moves.contains(pc) == true { return }
         switch insn.offset {
         case 0:
             // A 64-bit move to itself does nothing; a 32-bit one clears the upper half.

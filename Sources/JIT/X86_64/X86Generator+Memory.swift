@@ -7,6 +7,9 @@ extension X86Generator {
         let isSigned = insn.mode == Opcode.modeMemSX
         guard insn.mode == Opcode.modeMem || isSigned else { throw malformed(pc) }
         let dst = machine(insn.dst)
+        if let argument = contextUse?.loads[pc] {
+            return emitArgument(argument.slot, insn.size, dst, isInRegister: argument.source == .register)
+        }
         guard facts[pc].isProbed else {
             return emitLoad(insn.size, isSigned: isSigned, dst, Memory(machine(insn.src), Int32(insn.offset)))
         }
@@ -30,6 +33,16 @@ extension X86Generator {
             assembler.loadSigned(size.width, dst, source)
         } else {
             assembler.load(size.width, dst, source)
+        }
+    }
+
+    /// What a load of a context slot has become. Arguments hold nothing above their widths, so a wider load is a move too.
+    private mutating func emitArgument(_ slot: Int, _ size: AccessSize, _ dst: Register, isInRegister: Bool) {
+        let source = RegisterMap.argument[slot]
+        if isInRegister {
+            if size != .double || dst != source { assembler.zeroExtend(size.width, dst, source) }
+        } else if let place = frame.place(ofArgument: slot) {
+            assembler.load(size.width, dst, place)
         }
     }
 

@@ -10,6 +10,8 @@ struct X86Generator {
     let insns: [Instruction]
     let facts: [InsnFacts]
     let shapes: [SubprogShape]
+    /// How the main function gets its arguments without a context; nil: R1 is as the program expects it.
+    let contextUse: ContextUse?
     var assembler: Assembler
     var needs: BodyNeeds = []
 
@@ -43,8 +45,15 @@ struct X86Generator {
         assembler = Assembler(
             labelCount: insns.count + shapes.count, capacity: insns.count * 6 + shapes.count * 32)
         bodyLabels = shapes.indices.map { [count = insns.count] in Label(index: Int32(count + $0)) }
+        contextUse = request.program.usesContext ? ContextUse(request, shape: shapes[0]) : nil
         frame = X86Frame(shapes[0])
-        if request.program.usesContext { needs.insert(.context) }
+        if let contextUse {
+            for slot in 0..<ContextUse.slotsMax where contextUse.usedSlots & 1 << UInt8(slot) != 0 {
+                needs.insert(.argument(slot))
+            }
+        } else if request.program.usesContext {
+            needs.insert(.context)
+        }
         for (index, shape) in shapes.enumerated() where shape.isCallback {
             thunkLabels[index] = assembler.makeLabel()
         }
@@ -63,7 +72,7 @@ struct X86Generator {
 
     private mutating func emitSubprog(_ index: Int) throws(JITError) {
         let shape = shapes[index]
-        frame = X86Frame(shape)
+        frame = X86Frame(shape, argumentSlots: index == 0 ? contextUse?.framedSlots ?? [] : [])
         assembler.bind(bodyLabels[index])
         frame.emitPrologue(&assembler)
         var pc = shape.range.lowerBound

@@ -16,11 +16,12 @@ private typealias Twelve =
 
     private func entry(
         _ program: VerifiedProgram, _ model: FuncModel, kind: EntryRequest.Kind = .context,
-        needs: BodyNeeds? = nil, helpers: [Int32: UInt] = [:]
+        needs: BodyNeeds? = nil, helpers: [Int32: UInt] = [:], contextSlots: Int = 0, slots: [Int]? = nil
     ) throws -> (unit: EntryUnit, code: CodeUnit, needs: BodyNeeds) {
         let compiled = try compile(
             CompileRequest(
-                program: program, layout: InstanceLayout(slots: [], byteCount: 0), helpers: helpers))
+                program: program, layout: InstanceLayout(slots: [], byteCount: 0), helpers: helpers,
+                contextSlots: contextSlots))
         let code = try CodeUnit([compiled], name: "test")
         let request = EntryRequest(
             model: model, body: code.body(0), block: block.address, kind: kind, needs: needs ?? compiled.needs
