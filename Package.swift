@@ -29,6 +29,7 @@ let package = Package(
         .executable(name: "opsd", targets: ["OpsDaemon"]),
         .executable(name: "opsctl", targets: ["opsctl"]),
         .library(name: "OpsCore", targets: ["OpsCore"]),
+        .executable(name: "differential", targets: ["differential-tool"]),
     ] + fuzzers.map { .library(name: "Fuzz\($0)", type: .static, targets: ["Fuzz\($0)"]) },
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -114,12 +115,17 @@ let package = Package(
         .target(
             name: "ProgramGenerator", dependencies: ["BPF", "Verifier"], path: "Tests/ProgramGenerator",
             swiftSettings: common),
-        .testTarget(
-            name: "DifferentialTests",
+        .target(
+            name: "Differential",
             dependencies: ["ProgramGenerator", "OpsCore", "JIT", "Verifier", "BPF", "CShim"],
+            path: "Tests/Differential", swiftSettings: common),
+        .executableTarget(
+            name: "differential-tool", dependencies: ["Differential"], path: "Tests/DifferentialTool",
             swiftSettings: common),
+        .testTarget(name: "DifferentialTests", dependencies: ["Differential"], swiftSettings: common),
     ]
         + fuzzers.map {
-            .target(name: "Fuzz\($0)", dependencies: ["FuzzBodies"], path: "Fuzz/\($0)", swiftSettings: common)
+            .target(
+                name: "Fuzz\($0)", dependencies: ["FuzzBodies"], path: "Fuzz/\($0)", swiftSettings: common)
         }
 )

@@ -14,7 +14,7 @@ package final class CodeUnit: Sendable {
         var byteCount: Int
     }
 
-    /// Programs start on cache lines of 16 bytes, as compilers align functions.
+    /// Programs start at multiples of this, as compilers align functions.
     private static let alignment = 16
 
     /// - Parameter name: shown in /proc/self/maps and in errors.

@@ -13,7 +13,7 @@ import Synchronization
 /// `@unchecked Sendable`: immutable after `init`.
 @safe
 struct ExecutableRegion: ~Copyable, @unchecked Sendable {
-    /// What unused bytes hold: `int3` on x86-64, an undefined instruction (udf) nowhere else needed yet.
+    /// What unused bytes hold: `int3`, so that straying into them ends the process.
     static let filler: UInt8 = 0xcc
 
     let base: UnsafeRawPointer

@@ -74,7 +74,7 @@ struct ReferenceMachine: Equatable {
         }
     }
 
-    /// `le` and `be` are of class ALU, `bswap` of class ALU64; see `Assembler` users for which is which.
+    /// `le` and `be` are of class ALU, `bswap` of class ALU64.
     static func byteOrder(_ insn: Instruction, _ value: UInt64) -> UInt64 {
         let machine = ReferenceMachine(registers: [], memory: [], memoryBase: 0)
         let truncated = insn.imm == 64 ? value : value & (1 << UInt64(insn.imm) - 1)

@@ -1,0 +1,101 @@
+import BPF
+import Foundation
+import ProgramGenerator
+import Verifier
+
+/// Compares many programs on all processors.
+///
+/// - Parameters:
+///   - first: seed of the first program; the others follow.
+///   - trace: 1 prints each seed before it runs, for what ends the process; 2 each program.
+package func compareGeneratedPrograms(count: Int, first: UInt64, trace: Int = 0) async throws -> Tally {
+    let workers = max(1, min(count, ProcessInfo.processInfo.activeProcessorCount))
+    return try await withThrowingTaskGroup(of: Tally.self) { group in
+        for worker in 0..<workers {
+            group.addTask {
+                var tally = Tally()
+                for index in stride(from: worker, to: count, by: workers) {
+                    try tally.compare(seed: first &+ UInt64(index), trace: trace)
+                }
+                return tally
+            }
+        }
+        return try await group.reduce(into: Tally()) { $0.add($1) }
+    }
+}
+
+/// What became of many programs.
+package struct Tally: Sendable {
+    package private(set) var generated = 0
+    package private(set) var accepted = 0
+    package private(set) var differences: [String] = []
+    private var refusals: [String: (count: Int, seed: UInt64)] = [:]
+    private var statistics = GeneratedProgram.Statistics()
+
+    /// - Parameter trace: 1 prints the seed first, 2 the program too.
+    mutating func compare(seed: UInt64, trace: Int) throws {
+        let started = ContinuousClock.now
+        defer { slowest = max(slowest, Slow(time: ContinuousClock.now - started, seed: seed)) }
+        let program = ProgramGenerator(seed: seed).generate()
+        if trace > 0 { report("seed \(seed) \(program.statistics)") }
+        if trace > 1 { report(listing(program)) }
+        generated += 1
+        switch try Comparison(program: program).run() {
+        case .refused(let reason):
+            // Numbers apart, so that equal reasons count together.
+            let kind = String(reason.map { $0.isNumber ? "#" : $0 })
+            refusals[kind, default: (0, seed)].count += 1
+        case .agreed:
+            accepted += 1
+            statistics += program.statistics
+        case .differed(let text):
+            accepted += 1
+            guard differences.count < 20 else { return }
+            differences.append("seed \(seed): \(text)\n\(listing(program))")
+        }
+    }
+
+    private func report(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
+
+    private func listing(_ program: GeneratedProgram) -> String {
+        disassemble(program.image.insns).enumerated().map { "\($0.offset): \($0.element)" }.joined(
+            separator: "\n")
+    }
+
+    private struct Slow: Comparable {
+        var time = Duration.zero
+        var seed: UInt64 = 0
+        static func < (left: Slow, right: Slow) -> Bool { left.time < right.time }
+    }
+    private var slowest = Slow()
+
+    mutating func add(_ other: Tally) {
+        slowest = max(slowest, other.slowest)
+        generated += other.generated
+        accepted += other.accepted
+        differences += other.differences
+        refusals.merge(other.refusals) { ($0.count + $1.count, min($0.seed, $1.seed)) }
+        statistics += other.statistics
+    }
+
+    package func summary(seconds: Double) -> String {
+        func mean(_ total: Int) -> String {
+            String(format: "%.1f", Double(total) / Double(max(accepted, 1)))
+        }
+        let share = accepted * 100 / max(generated, 1)
+        let time = String(format: "%.1f", seconds)
+        var means = "per accepted program: insns \(mean(statistics.insns))"
+        means +=
+            ", helper calls \(mean(statistics.helperCalls)), subprog calls \(mean(statistics.subprogCalls))"
+        means += ", loops \(mean(statistics.loops)), branches \(mean(statistics.branches))"
+        means += ", memory accesses \(mean(statistics.memoryAccesses)), atomics \(mean(statistics.atomics))"
+        var lines = [
+            "generated \(generated), accepted \(accepted) (\(share) %), different \(differences.count), \(time) s",
+            means, "slowest: seed \(slowest.seed), \(slowest.time)",
+        ]
+        for (kind, refusal) in refusals.sorted(by: { $0.value.count > $1.value.count }).prefix(12) {
+            lines.append("refused \(refusal.count) (first seed \(refusal.seed)): \(kind)")
+        }
+        return lines.joined(separator: "\n")
+    }
+}
