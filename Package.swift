@@ -109,7 +109,8 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: common),
         .testTarget(
-            name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI"], swiftSettings: common),
+            name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI"],
+            swiftSettings: common),
 
         // Random programs, and JIT = interpreter on them.
         .target(

@@ -13,7 +13,8 @@ package func checkScenarioInput(_ bytes: [UInt8]) {
         for step in link.rate { precondition(step.bitsPerSecond <= Scenario.Limit.rate) }
     }
     for flow in scenario.flows {
-        precondition(flow.path.count <= Scenario.Limit.hops && flow.path.allSatisfy(scenario.links.indices.contains))
+        precondition(
+            flow.path.count <= Scenario.Limit.hops && flow.path.allSatisfy(scenario.links.indices.contains))
         precondition(flow.start >= 0 && flow.stop <= scenario.duration)
     }
 }

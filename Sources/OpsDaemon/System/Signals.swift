@@ -2,7 +2,8 @@ import Dispatch
 import Glibc
 
 /// Signals as events: nothing is done inside a handler.
-final class Signals: @unchecked Sendable {  // `sources` is set before the first signal can come and then left alone.
+/// `sources` is set before the first signal can come and then left alone.
+final class Signals: @unchecked Sendable {
     private var sources: [any DispatchSourceSignal] = []
 
     init(stop: @escaping @Sendable () -> Void, reload: @escaping @Sendable () -> Void) {
