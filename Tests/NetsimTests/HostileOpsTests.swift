@@ -27,7 +27,8 @@ import Testing
     static func scribble(_ sock: UnsafeMutablePointer<sock>?) {
         calls += 1
         let tp = TCPSock.of(sock)
-        tp.pacingRate = random.next() & 1 == 0 ? value64() : UInt64(value32())
+        // Rates that stop a flow for years are rare, or there would soon be no calls.
+        tp.pacingRate = random.next() & 63 == 0 ? value64() : .max >> (random.next() & 31)
         tp.pacingStatus = random.next() & 3 == 0 ? value32() : UInt32(random.next() & 3)
         tp.cwnd = value32()
         tp.cwndCount = value32()
@@ -74,36 +75,43 @@ import Testing
         return ops
     }
 
-    @Test("random writes and results neither trap nor grow memory", arguments: [false, true])
+    static func scenario(seed: UInt64) -> String {
+        """
+        seed: \(seed)
+        duration: 20s
+        links:
+          one: {rate: 100Mbit, delay: 1ms, buffer: 60kB, loss: 2%, mark: 20kB}
+          two: {rate: 80Mbit, delay: 1ms, buffer: 2MB}
+        flows:
+          - {name: a, count: 8, cc: hostile, path: [one, two], rtt: 5ms, ecn: true}
+          - {name: b, count: 8, cc: hostile, path: [one], rtt: 3ms, app: {transfer: 300kB, count: 1000000, gap: 1ms}}
+          - {name: c, count: 4, cc: hostile, path: [two], rtt: 2ms, app: {write: 50kB, every: 20ms}}
+        record: off
+        """
+    }
+
+    /// Programs may stop their own flows for good, so worlds follow each other until there were enough calls.
+    @Test("a million random writes and results neither trap nor grow memory", arguments: [false, true])
     func survives(congControl: Bool) throws {
-        let text = """
-            duration: 600s
-            links:
-              one: {rate: 100Mbit, delay: 1ms, buffer: 60kB, loss: 2%, mark: 20kB}
-              two: {rate: 80Mbit, delay: 1ms, buffer: 2MB}
-            flows:
-              - {name: a, count: 3, cc: hostile, path: [one, two], rtt: 5ms, ecn: true}
-              - {name: b, cc: hostile, path: [one], rtt: 3ms, app: {transfer: 300kB, count: 1000000, gap: 1ms}}
-              - {name: c, cc: hostile, path: [two], rtt: 2ms, app: {write: 50kB, every: 20ms}}
-            record: off
-            """
-        let scenario = try Scenario.parse(text, file: "hostile.yaml")
-        let controls = ControlTable()
         let ops = UnsafeMutablePointer<tcp_congestion_ops>.allocate(capacity: 1)
         defer { ops.deallocate() }
         ops.initialize(to: Self.ops(congControl: congControl))
-        controls.add(name: "hostile", ops: ops, block: nil, objectSHA256: nil, instance: nil)
         Self.random = SplitMix64(seed: congControl ? 7 : 8)
         Self.calls = 0
-        let world = try Run.world(scenario, controls: controls)
-        while Self.calls < 500_000, world.step(budget: 5_000) {
-            #expect(world.engine.pointee.segmentCount <= world.engine.pointee.segmentsMax)
-            #expect(world.engine.pointee.queue.count < 4_000)
-            // Send buffers of 4 MiB hold at most 2900 segments each.
-            #expect(world.engine.pointee.segmentCount < 5 * 3_000)
+        var seed: UInt64 = 0
+        while Self.calls < 500_000 {
+            seed += 1
+            let controls = ControlTable()
+            controls.add(name: "hostile", ops: ops, block: nil, objectSHA256: nil, instance: nil)
+            let scenario = try Scenario.parse(Self.scenario(seed: seed), file: "hostile.yaml")
+            let world = try Run.world(scenario, controls: controls)
+            while Self.calls < 500_000, world.step(budget: 5_000) {
+                #expect(world.engine.pointee.queue.count < 10_000)
+                // Send buffers of 4 MiB hold at most 2900 full segments each.
+                #expect(world.engine.pointee.segmentCount < 20 * 3_000)
+            }
+            world.finish()
+            #expect(world.engine.pointee.segmentCount == 0)
         }
-        #expect(Self.calls >= 500_000)
-        world.finish()
-        #expect(world.engine.pointee.segmentCount == 0)
     }
 }
