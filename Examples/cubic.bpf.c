@@ -280,6 +280,9 @@ static __always_inline void look_for_exit(struct sock *sk, struct cubic_private 
 
     if (is_before(ca->end_seq, tp->snd_una))
         start_round(ca, tp);
+    /* Rounds are followed from the start, small ones are not judged (as since Linux 6.14). */
+    if (tp->snd_cwnd < HYSTART_LOW_WINDOW)
+        return;
 
     if ((__s32)(now - ca->last_ack) <= HYSTART_TRAIN_GAP_US) {
         __u32 threshold = ca->delay_min + burst_time_us(sk);
@@ -324,7 +327,7 @@ void OPS_PROG(cubic_pkts_acked, struct sock *sk, const struct ack_sample *sample
     delay = max_of(sample->rtt_us, 1);
     if (!ca->delay_min || ca->delay_min > delay)
         ca->delay_min = delay;
-    if (!ca->found && in_slow_start(tp) && tp->snd_cwnd >= HYSTART_LOW_WINDOW)
+    if (!ca->found && in_slow_start(tp))
         look_for_exit(sk, ca, delay);
 }
 

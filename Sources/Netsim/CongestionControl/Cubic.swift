@@ -144,7 +144,7 @@ struct Cubic {
         }
         let delay = max(UInt32(rtt), 1)
         if state.pointee.minDelay == 0 || state.pointee.minDelay > delay { state.pointee.minDelay = delay }
-        if state.pointee.found == 0, tp.isInSlowStart, tp.cwnd >= hystartLowWindow {
+        if state.pointee.found == 0, tp.isInSlowStart {
             state.pointee.updateHystart(tp, delay: delay)
         }
     }
@@ -228,7 +228,9 @@ struct Cubic {
 
     /// Leaves slow start when a round's ACKs come as one long train, or its delay has grown. Kernel: `hystart_update`.
     private mutating func updateHystart(_ tp: TCPSock, delay: UInt32) {
+        // Rounds begin whatever the window; only small ones are not judged (as since Linux 6.14).
         if after(tp.pointee.snd_una, endSeq) { resetHystart(tp) }
+        guard tp.cwnd >= Self.hystartLowWindow else { return }
         let now = UInt32(truncatingIfNeeded: tp.pointee.tcp_mstamp)
         if Int32(bitPattern: now &- lastAck) <= Self.hystartAckDelta {
             lastAck = now
