@@ -28,9 +28,9 @@ extension Explorer {
     /// Stored states that never match are not worth looking at again.
     private mutating func noteMiss(_ index: Int32) {
         checkpoints[Int(index)].misses += 1
-        let checkpoint = checkpoints[Int(index)]
-        let patience: Int32 = checkpoint.branches > 0 ? 64 : 3
-        guard !flow.isFuelled[pc], checkpoint.misses > checkpoint.hits * patience + patience else { return }
+        let patience: Int32 = checkpoints[Int(index)].branches > 0 ? 64 : 3
+        let hits = checkpoints[Int(index)].hits
+        guard !flow.isFuelled[pc], checkpoints[Int(index)].misses > hits * patience + patience else { return }
         checkpointsAt[pc].removeAll { $0 == index }
         if let state = checkpoints[Int(index)].state { storedBytes -= Explorer.byteCount(of: state) }
         checkpoints[Int(index)].state = nil

@@ -39,6 +39,10 @@ struct Subsumption {
             guard a.callSite == b.callSite, a.subprog == b.subprog, a.isCallback == b.isCallback else {
                 return false
             }
+            guard a.entryReferences.count == b.entryReferences.count else { return false }
+            for (x, y) in zip(a.entryReferences, b.entryReferences) {
+                guard match(x.id, y.id) else { return false }
+            }
         }
         // Innermost first: that is where states differ most.
         for index in old.frames.indices.reversed() {
