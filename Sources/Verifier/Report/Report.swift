@@ -35,11 +35,12 @@ extension Verification {
     private func insnWindow(around insn: Int) -> [VerificationReport.Location.Line] {
         let low = max(0, insn - 2)
         let high = min(image.insns.count, insn + 3)
-        let names = disassemblyNames(base: low)
-        let text = disassemble(Array(image.insns[low..<high]), names: names)
+        // A window must not begin with the second slot of a wide load, which is no instruction of its own.
+        let start = low > 0 && image.insns[low - 1].isWideLoad ? low - 1 : low
+        let text = disassemble(Array(image.insns[start..<high]), names: disassemblyNames(base: start))
         return (low..<high).compactMap { index in
-            text[index - low].isEmpty
-                ? nil : .init(number: index, text: text[index - low], isMarked: index == insn)
+            text[index - start].isEmpty
+                ? nil : .init(number: index, text: text[index - start], isMarked: index == insn)
         }
     }
 
