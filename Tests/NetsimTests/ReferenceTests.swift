@@ -64,9 +64,7 @@ import Testing
             let strict = max(2 * sd, 0.05 * abs(mean), half)
             let mark = abs(value - mean) <= strict ? "=" : abs(value - mean) <= 2 * strict ? "~" : "!"
             print("\(sample.name) \(mark) \(name): Linux \(mean) ± \(sd), here \(value)")
-            if sample.judged.contains(name) {
-                #expect(isNear, "\(name): Linux \(mean) ± \(sd), here \(value)")
-            }
+            #expect(isNear, "\(name): Linux \(mean) ± \(sd), here \(value)")
         }
     }
 

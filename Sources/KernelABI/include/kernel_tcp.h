@@ -62,7 +62,7 @@ struct inet_connection_sock {
     u64 icsk_ca_priv[13];
 };
 
-/// One sample of a windowed minimum: time in milliseconds, value.
+/// One sample of a windowed minimum: time in jiffies, value.
 struct minmax_sample {
     u32 t;
     u32 v;

@@ -111,7 +111,7 @@ struct Link {
         packets.removeFirst()
     }
 
-    /// IP bytes whose service ends by `end`, the one in service counted in part. Call once, at the end of the run.
+    /// IP bytes whose service has ended by `end`.
     mutating func servedBytes(at end: Nanoseconds) -> Double {
         settle(at: end)
         return Double(statistics.bytesAccepted &- queueBytes)
