@@ -96,6 +96,9 @@ let package = Package(
             swiftSettings: common),
 
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: common),
+        .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
+        // These run the programs that `swift build` has put beside the tests.
+        .testTarget(name: "DaemonTests", dependencies: ["ControlAPI"], swiftSettings: common),
         .testTarget(
             name: "OpsCoreTests", dependencies: ["OpsCore", "BPF", "Verifier", "JIT", "CShim"],
             swiftSettings: common),

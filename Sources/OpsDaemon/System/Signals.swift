@@ -2,7 +2,7 @@ import Dispatch
 import Glibc
 
 /// Signals as events: nothing is done inside a handler.
-/// `sources` is set before the first signal can come and then left alone.
+/// Unchecked: `sources` is filled before the first signal can come and then left alone.
 final class Signals: @unchecked Sendable {
     private var sources: [any DispatchSourceSignal] = []
 

@@ -1,0 +1,159 @@
+import Foundation
+import Glibc
+import Testing
+
+/// A temporary folder with a daemon of its own. Whatever was started ends with it, by its id.
+final class Sandbox {
+    let folder: URL
+    let socket: String
+    private(set) var daemon: Process?
+
+    init() throws {
+        folder = URL(filePath: NSTemporaryDirectory()).appending(
+            path: "opsd-test-\(UUID().uuidString.prefix(8))")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        socket = folder.appending(path: "s").path
+    }
+
+    deinit {
+        stop()
+        try? FileManager.default.removeItem(at: folder)
+    }
+
+    /// Where `swift build` put the programs: beside the test program.
+    static let binaries = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
+        .deletingLastPathComponent()
+    static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
+        .standardized
+
+    struct Output {
+        var status: Int32
+        var stdout: String
+        var stderr: String
+
+        /// The one document of `-j`.
+        func json() throws -> [String: Any] {
+            try #require(try JSONSerialization.jsonObject(with: Data(stdout.utf8)) as? [String: Any])
+        }
+    }
+
+    // MARK: Programs
+
+    static func run(_ program: String, _ arguments: [String], environment: [String: String] = [:]) throws
+        -> Output
+    {
+        let process = Process()
+        process.executableURL = URL(filePath: program)
+        process.arguments = arguments
+        process.currentDirectoryURL = root
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
+        let (out, err) = (Pipe(), Pipe())
+        process.standardOutput = out
+        process.standardError = err
+        try process.run()
+        // Both at once: a program that fills one pipe while the other is read would wait for ever.
+        let errors = Task.detached { err.fileHandleForReading.readDataToEndOfFile() }
+        let output = out.fileHandleForReading.readDataToEndOfFile()
+        process.waitUntilExit()
+        let done = DispatchSemaphore(value: 0)
+        let text = Box("")
+        Task.detached {
+            text.value = String(decoding: await errors.value, as: UTF8.self)
+            done.signal()
+        }
+        done.wait()
+        return Output(
+            status: process.terminationStatus, stdout: String(decoding: output, as: UTF8.self),
+            stderr: text.value)
+    }
+
+    func opsctl(_ arguments: String...) throws -> Output {
+        try Sandbox.run(
+            Sandbox.binaries.appending(path: "opsctl").path, arguments, environment: ["OPSD_SOCKET": socket])
+    }
+
+    func file(_ name: String, _ text: String) throws -> String {
+        let url = folder.appending(path: name)
+        try Data(text.utf8).write(to: url)
+        return url.path
+    }
+
+    // MARK: The daemon
+
+    func start(_ arguments: String...) throws {
+        let process = Process()
+        process.executableURL = Sandbox.binaries.appending(path: "opsd")
+        process.arguments = ["--socket", socket] + arguments
+        let log = folder.appending(path: "log").path
+        if !FileManager.default.fileExists(atPath: log) {
+            FileManager.default.createFile(atPath: log, contents: nil)
+        }
+        let handle = try #require(FileHandle(forWritingAtPath: log))
+        handle.seekToEndOfFile()
+        process.standardError = handle
+        try process.run()
+        daemon = process
+        try eventually("the daemon answers") { try opsctl("daemon", "status").status == 0 }
+    }
+
+    func stop() {
+        guard let daemon, daemon.isRunning else { return }
+        daemon.terminate()
+        daemon.waitUntilExit()
+    }
+
+    var log: String {
+        (try? String(contentsOf: folder.appending(path: "log"), encoding: .utf8)) ?? ""
+    }
+
+    func runtimePID() throws -> pid_t? {
+        let result = try opsctl("-j", "daemon", "status").json()["result"] as? [String: Any]
+        return (result?["runtime_pid"] as? Int).map { pid_t($0) }
+    }
+
+    /// Waits for a condition, not for time; gives up after 60 s.
+    func eventually(_ what: String, _ condition: () throws -> Bool) throws {
+        let deadline = ContinuousClock.now + .seconds(60)
+        while try !condition() {
+            guard ContinuousClock.now < deadline else {
+                Issue.record("gave up waiting until \(what)\n\(log)")
+                throw CancellationError()
+            }
+            usleep(20_000)
+        }
+    }
+}
+
+/// A value that two tasks hand to each other, one after the other.
+final class Box<Value>: @unchecked Sendable {  // The reader waits for the writer's semaphore.
+    var value: Value
+    init(_ value: Value) { self.value = value }
+}
+
+/// An example, compiled once against the header that `opsctl` prints.
+enum Example {
+    static let cubic: Result<String, any Error> = Result { try compile("cubic") }
+    static let reno: Result<String, any Error> = Result { try compile("reno") }
+
+    static let clang = ["/opt/swift/usr/bin/clang", "/usr/bin/clang"].first {
+        access($0, X_OK) == 0 && (try? Sandbox.run($0, ["-print-targets"]))?.stdout.contains("bpf") == true
+    }
+
+    /// Objects outlive the tests that share them; the folder lies beside the build's other products.
+    private static func compile(_ name: String) throws -> String {
+        let folder = Sandbox.binaries.appending(path: "test-objects-\(getpid())")
+        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
+        let opsctl = Sandbox.binaries.appending(path: "opsctl").path
+        let header = try Sandbox.run(opsctl, ["btf", "dump", "format", "c"])
+        try Data(header.stdout.utf8).write(to: folder.appending(path: "vmlinux.h"))
+        let object = folder.appending(path: name + ".bpf.o").path
+        let result = try Sandbox.run(
+            try #require(clang),
+            [
+                "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-I", folder.path, "-I", "Examples/include", "-c",
+                "Examples/\(name).bpf.c", "-o", object,
+            ])
+        try #require(result.status == 0, Comment(rawValue: result.stderr))
+        return object
+    }
+}
