@@ -44,13 +44,14 @@ import Testing
     @Test func refusesParametersOfTheWrongKind() throws {
         let sandbox = try Sandbox()
         try sandbox.start()
-        for (method, parameters) in [
+        let cases: [(Method, JSONValue)] = [
             (Method.registryRegister, ["object": 5]), (.registryRegister, [:]),
             (.registryRegister, ["object": "!"]),
             (.registryUnregister, [:]), (.registryList, ["id": -1]), (.mapUpdate, ["id": 1, "key": [1]]),
             (.simulationRun, ["scenario": []]), (.simulationCancel, [:]),
             (.linkDetach, ["id": 4_294_967_296]),
-        ] as [(Method, JSONValue)] {
+        ]
+        for (method, parameters) in cases {
             let client = try Client(path: sandbox.socket)
             #expect(throws: ClientError.self) { try client.call(Call(method.rawValue, parameters)) }
         }

@@ -7,6 +7,11 @@ import NIOPosix
 /// `opsd`: puts the broker together and runs it until a signal ends it.
 enum BrokerRole {
     static func run(_ configuration: BrokerConfiguration) throws -> Never {
+        // Whoever started us may have had signals blocked, and a daemon that cannot be told to stop has to be killed.
+        var none = sigset_t()
+        sigemptyset(&none)
+        sigprocmask(SIG_SETMASK, &none, nil)
+
         let journal = Journal()
         let notifier = Notifier()
         let access = AccessRule(group: configuration.group)

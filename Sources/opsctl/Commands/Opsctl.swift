@@ -34,6 +34,10 @@ struct Opsctl: ParsableCommand {
             let normalized = try ArgumentNormalizer.normalize(arguments)
             guard !normalized.isEmpty else { throw Refusal.usage("no verb given") }
             command = try parseAsRoot(normalized)
+            // `opsctl -j`, `opsctl prog dump`: half a command is wrong usage, not a call for help.
+            guard type(of: command).configuration.subcommands.isEmpty else {
+                throw Refusal.usage("no verb given")
+            }
         } catch {
             return report(parseError: error, printer)
         }

@@ -47,24 +47,21 @@ final class Sandbox {
         process.arguments = arguments
         process.currentDirectoryURL = root
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
-        let (out, err) = (Pipe(), Pipe())
-        process.standardOutput = out
-        process.standardError = err
-        try process.run()
-        // Both at once: a program that fills one pipe while the other is read would wait for ever.
-        let errors = Task.detached { err.fileHandleForReading.readDataToEndOfFile() }
-        let output = out.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        let done = DispatchSemaphore(value: 0)
-        let text = Box("")
-        Task.detached {
-            text.value = String(decoding: await errors.value, as: UTF8.self)
-            done.signal()
+        // Files, not pipes: nobody has to read both at once, and no task is needed that could wait for a thread.
+        let base = URL(filePath: NSTemporaryDirectory()).appending(path: "opsd-out-\(UUID().uuidString)").path
+        let paths = [base + ".1", base + ".2"]
+        defer { for path in paths { unlink(path) } }
+        let files = try paths.map { path in
+            _ = FileManager.default.createFile(atPath: path, contents: nil)
+            return try #require(FileHandle(forWritingAtPath: path))
         }
-        done.wait()
-        return Output(
-            status: process.terminationStatus, stdout: String(decoding: output, as: UTF8.self),
-            stderr: text.value)
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = files[0]
+        process.standardError = files[1]
+        try process.runWithOpenSignals()
+        process.waitUntilExit()
+        let texts = try paths.map { String(decoding: try Data(contentsOf: URL(filePath: $0)), as: UTF8.self) }
+        return Output(status: process.terminationStatus, stdout: texts[0], stderr: texts[1])
     }
 
     func opsctl(_ arguments: String...) throws -> Output {
@@ -86,12 +83,12 @@ final class Sandbox {
         process.arguments = ["--socket", socket] + arguments
         let log = folder.appending(path: "log").path
         if !FileManager.default.fileExists(atPath: log) {
-            FileManager.default.createFile(atPath: log, contents: nil)
+            _ = FileManager.default.createFile(atPath: log, contents: nil)
         }
         let handle = try #require(FileHandle(forWritingAtPath: log))
         handle.seekToEndOfFile()
         process.standardError = handle
-        try process.run()
+        try process.runWithOpenSignals()
         daemon = process
         try eventually("the daemon answers") { try opsctl("daemon", "status").status == 0 }
     }
@@ -124,10 +121,16 @@ final class Sandbox {
     }
 }
 
-/// A value that two tasks hand to each other, one after the other.
-final class Box<Value>: @unchecked Sendable {  // The reader waits for the writer's semaphore.
-    var value: Value
-    init(_ value: Value) { self.value = value }
+extension Process {
+    /// Tests run on threads that block all signals, and children inherit that: they could not be told to stop, nor hear
+    /// of their own children.
+    func runWithOpenSignals() throws {
+        var (none, before) = (sigset_t(), sigset_t())
+        sigemptyset(&none)
+        pthread_sigmask(SIG_SETMASK, &none, &before)
+        defer { pthread_sigmask(SIG_SETMASK, &before, nil) }
+        try run()
+    }
 }
 
 /// An example, compiled once against the header that `opsctl` prints.
