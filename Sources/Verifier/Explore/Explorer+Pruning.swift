@@ -5,10 +5,12 @@ extension Explorer {
     mutating func reachesKnownState() throws(Rejection) -> Bool {
         state.dropDead(liveness, at: pc)
         var ancestor: Int32 = -1
+        var turns = 0
         for index in checkpointsAt[pc].reversed() {
             guard let stored = checkpoints[Int(index)].state else { continue }
             if checkpoints[Int(index)].branches > 0 {
                 if ancestor < 0 { ancestor = index }
+                turns += 1
                 if try closesLoop(at: index, stored) { return true }
             } else if !isPruningOff, prunes(at: index, stored) {
                 return true
@@ -18,12 +20,17 @@ extension Explorer {
         if flow.isFuelled[pc], ancestor >= 0, let stored = checkpoints[Int(ancestor)].state,
             stored.draws < state.draws
         {
-            widen(towards: stored, precise: checkpoints[Int(ancestor)].precise)
+            let isLong = turns >= Explorer.turnsWithPrecision
+            widen(towards: stored, precise: isLong ? nil : checkpoints[Int(ancestor)].precise)
             if try closesLoop(at: ancestor, stored) { return true }
         }
         if flow.isFuelled[pc] || (jumpsSinceCheckpoint >= 2 && insnsSinceCheckpoint >= 8) { try store() }
         return false
     }
+
+    /// Turns of one fuelled loop after which even bounds that a check relies on are given up: a counter that is checked
+    /// in or after the loop is found good for every value, where following it turn by turn would not end.
+    private static let turnsWithPrecision = 64
 
     /// Stored states that never match are not worth looking at again.
     private mutating func noteMiss(_ index: Int32) {
@@ -137,10 +144,12 @@ extension Explorer {
     }
 
     /// Gives up bounds that moved during a turn, so that a state is found which the next turn keeps.
-    private mutating func widen(towards stored: State, precise: UInt64) {
+    ///
+    /// - Parameter precise: scalars whose bounds a check relies on, and that are left alone; nil: none is.
+    private mutating func widen(towards stored: State, precise: UInt64?) {
         func widen(_ old: Register, _ new: inout Register) {
             guard old.kind == .scalar, new.kind == .scalar else { return }
-            let isPrecise = old.dependencies & (precise | Checkpoint.overflow) != 0
+            let isPrecise = precise.map { old.dependencies & ($0 | Checkpoint.overflow) != 0 } ?? false
             guard !isPrecise, !old.scalar.contains(new.scalar) else { return }
             new.scalar = new.scalar.widened(from: old.scalar)
             new.id = 0
