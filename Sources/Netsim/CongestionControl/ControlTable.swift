@@ -45,9 +45,12 @@ final class ControlTable {
     func get(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.get() }
     func put(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.put() }
 
-    /// A socket's connection is over: what programs stored with it goes.
-    func socketFreed(_ socket: TCPSock, block: UnsafeMutablePointer<ops_block>?) {
-        guard let block, let instance = Instance.of(block) else { return }
-        instance.socketFreed(socket)
+    /// A socket's connection is over: what programs stored with it goes, also with ops that it has switched away from
+    /// (another socket will get the same address).
+    func socketFreed(_ socket: TCPSock) {
+        for entry in entries {
+            guard let block = entry.attachment.block, let instance = Instance.of(block) else { continue }
+            instance.socketFreed(socket)
+        }
     }
 }

@@ -181,8 +181,8 @@ extension Flow {
         pointee.phase = phase
         engine.pointee.controls.put(pointee.senderOps)
         engine.pointee.controls.put(pointee.receiverOps)
-        engine.pointee.controls.socketFreed(tp, block: pointee.senderOps.block)
-        engine.pointee.controls.socketFreed(rp, block: pointee.receiverOps.block)
+        engine.pointee.controls.socketFreed(tp)
+        engine.pointee.controls.socketFreed(rp)
     }
 
     /// The event that a fault of a program has put off until now.

@@ -138,17 +138,48 @@ enum Example {
     static let cubic: Result<String, any Error> = Result { try compile("cubic") }
     static let reno: Result<String, any Error> = Result { try compile("reno") }
 
-    static let clang = ["/opt/swift/usr/bin/clang", "/usr/bin/clang"].first {
-        access($0, X_OK) == 0 && (try? Sandbox.run($0, ["-print-targets"]))?.stdout.contains("bpf") == true
+    /// The clang on PATH, if it has the bpf target.
+    static let clang = (ProcessInfo.processInfo.environment["PATH"] ?? "").split(separator: ":")
+        .map { "\($0)/clang" }
+        .first {
+            access($0, X_OK) == 0
+                && (try? Sandbox.run($0, ["-print-targets"]))?.stdout.contains("bpf") == true
+        }
+
+    /// The types that a program is compiled against, as C.
+    enum Header: String {
+        /// `opsctl btf dump format c`
+        case ours
+        /// `bpftool btf dump file /sys/kernel/btf/vmlinux format c`
+        case runningKernel
+
+        fileprivate func text() throws -> String {
+            let output =
+                switch self {
+                case .ours:
+                    try Sandbox.run(
+                        Sandbox.binaries.appending(path: "opsctl").path, ["btf", "dump", "format", "c"])
+                case .runningKernel:
+                    try Sandbox.run(
+                        "/usr/bin/env",
+                        [
+                            "PATH=/usr/sbin:/sbin:/usr/bin", "bpftool", "btf", "dump", "file",
+                            "/sys/kernel/btf/vmlinux", "format", "c",
+                        ])
+                }
+            try #require(output.status == 0, Comment(rawValue: output.stderr))
+            return output.stdout
+        }
     }
 
-    /// Objects outlive the tests that share them; the folder lies beside the build's other products.
-    private static func compile(_ name: String) throws -> String {
-        let folder = Sandbox.binaries.appending(path: "test-objects-\(getpid())")
+    static let hasRunningKernelHeader = (try? Header.runningKernel.text()) != nil
+
+    /// Objects outlive the tests that share them; the folder lies beside the build's other products. One a call: tests
+    /// compile side by side.
+    static func compile(_ name: String, against header: Header = .ours) throws -> String {
+        let folder = Sandbox.binaries.appending(path: "test-objects-\(getpid())/\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        let opsctl = Sandbox.binaries.appending(path: "opsctl").path
-        let header = try Sandbox.run(opsctl, ["btf", "dump", "format", "c"])
-        try Data(header.stdout.utf8).write(to: folder.appending(path: "vmlinux.h"))
+        try Data(header.text().utf8).write(to: folder.appending(path: "vmlinux.h"))
         let object = folder.appending(path: name + ".bpf.o").path
         let result = try Sandbox.run(
             try #require(clang),
