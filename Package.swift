@@ -102,7 +102,7 @@ let package = Package(
         .testTarget(
             name: "OpsCoreTests", dependencies: ["OpsCore", "BPF", "Verifier", "JIT", "CShim"],
             swiftSettings: common),
-        .testTarget(name: "BPFTests", dependencies: ["BPF"], swiftSettings: common),
+        .testTarget(name: "BPFTests", dependencies: ["BPF", "FuzzBodies"], swiftSettings: common),
         .testTarget(name: "VerifierTests", dependencies: ["Verifier", "BPF"], swiftSettings: common),
         .testTarget(
             name: "JITTests", dependencies: ["JIT", "Verifier", "BPF", "CShim"], swiftSettings: common),

@@ -1,3 +1,4 @@
+import FuzzBodies
 import Testing
 
 @testable import BPF

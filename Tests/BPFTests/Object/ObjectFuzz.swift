@@ -1,1 +1,0 @@
-../../../Fuzz/Bodies/ObjectFuzz.swift
