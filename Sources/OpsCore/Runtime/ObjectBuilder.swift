@@ -61,7 +61,8 @@ struct ObjectBuilder {
         let verified = try judge(program.image, in: context)
         let request = CompileRequest(
             program: verified, layout: layout, helpers: helpers.addresses,
-            kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 })
+            kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 },
+            contextSlots: context.slotCount)
         do {
             return PreparedProgram(
                 name: program.image.name, section: program.image.section, attachment: attachment,
@@ -148,5 +149,14 @@ extension RegisteredSubsystem {
         }
         for kfunc in description.kfuncs { unsafe table.registerKfunc(kfunc.name, kfunc.function) }
         return table
+    }
+}
+
+extension ProgramContext {
+    /// Slots of the argument array; 0 where the context is something else.
+    fileprivate var slotCount: Int {
+        guard case .slots(let prototype, _) = arguments, case .prototype(let type)? = target?[prototype]
+        else { return 0 }
+        return type.parameters.count
     }
 }
