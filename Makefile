@@ -9,13 +9,17 @@ FUZZ_SEED ?= 1
 # The short list: everything that the build and the demo need from Debian beside Swift.
 DEPS = libsystemd-dev pkg-config
 
-.PHONY: demo test test-deps bench fuzz format install deps build release
+.PHONY: demo test test-deps bench fuzz format install deps programs build release
 
-demo: build
+demo: programs
 	Examples/demo
 
 test: build
 	$(SWIFT) test --parallel
+
+programs: deps
+	$(SWIFT) build --product opsd
+	$(SWIFT) build --product opsctl
 
 build: deps
 	$(SWIFT) build --build-tests
