@@ -9,7 +9,10 @@ FUZZ_SEED ?= 1
 # The short list: everything that the build and the demo need from Debian beside Swift.
 DEPS = libsystemd-dev pkg-config
 
-.PHONY: demo test test-deps bench fuzz format install deps programs build release
+# The running kernel as judge of BPF programs; needs `make test-deps`.
+JUDGE = .build/verifier-oracle/judge
+
+.PHONY: demo test test-deps judge bench fuzz format install deps programs build release
 
 demo: programs
 	Examples/demo
@@ -30,6 +33,12 @@ deps:
 # Heavy oracles; tests that miss them say so and are skipped.
 test-deps: deps
 	Scripts/test-deps
+
+judge: $(JUDGE)
+
+$(JUDGE): Tests/verifier-oracle/judge.c
+	@mkdir -p $(@D)
+	clang -O2 -Wall -Wextra -Werror -o $@ $< -lbpf
 
 bench: deps
 	Benchmarks/run
