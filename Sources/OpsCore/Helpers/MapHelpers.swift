@@ -25,6 +25,26 @@ extension HelperTable {
                 return unsafe HelperAnswer.status(map.deleteElement(key))
             } ?? HelperAnswer.error(EINVAL)
         }
+        unsafe register(87, "map_push_elem") { map, value, flags, _, _, _ in
+            guard let value = unsafe pointer(value) else { return HelperAnswer.error(EINVAL) }
+            return unsafe withMap(map) { map in
+                guard !map.isReadOnlyForPrograms else { return HelperAnswer.error(EACCES) }
+                return unsafe HelperAnswer.status(map.push(value, flags: flags))
+            } ?? HelperAnswer.error(EINVAL)
+        }
+        unsafe register(88, "map_pop_elem") { map, target, _, _, _, _ in
+            guard let target = unsafe pointer(target) else { return HelperAnswer.error(EINVAL) }
+            return unsafe withMap(map) { map in
+                guard !map.isReadOnlyForPrograms else { return HelperAnswer.error(EACCES) }
+                return unsafe HelperAnswer.status(map.pop(into: target, removes: true))
+            } ?? HelperAnswer.error(EINVAL)
+        }
+        unsafe register(89, "map_peek_elem") { map, target, _, _, _, _ in
+            guard let target = unsafe pointer(target) else { return HelperAnswer.error(EINVAL) }
+            return unsafe withMap(map) { map in
+                unsafe HelperAnswer.status(map.pop(into: target, removes: false))
+            } ?? HelperAnswer.error(EINVAL)
+        }
         unsafe register(195, "map_lookup_percpu_elem") { map, key, cpu, _, _, _ in
             guard let key = unsafe pointer(key) else { return 0 }
             // The kernel's prototype has a u32 here.

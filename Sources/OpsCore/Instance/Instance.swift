@@ -73,7 +73,7 @@ package import Verifier
         self.arena = arena
         trace = TraceRing(capacity: configuration.traceLineCount)
         socketStorage = maps.compactMap { $0 as? SocketStorageMap }
-        deferringMaps = maps.filter { $0 is HashMap || $0 is SocketStorageMap }
+        deferringMaps = maps.filter { $0 is HashMap || $0 is PercpuHashMap || $0 is SocketStorageMap }
         start()
     }
 

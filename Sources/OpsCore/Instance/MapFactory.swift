@@ -43,10 +43,17 @@ struct MapFactory {
             return try PercpuArrayMap(
                 description, index: index, special: special, cpus: configuration.cpus, limit: limit,
                 memory: memory)
-        case .hash:
+        case .hash, .lruHash:
             return try unsafe HashMap(
                 description, index: index, special: special, limit: limit, seed: seed,
                 memory: memory)
+        case .percpuHash, .lruPercpuHash:
+            return try unsafe PercpuHashMap(
+                description, index: index, special: special, cpus: configuration.cpus, limit: limit,
+                seed: seed, memory: memory)
+        case .queue, .stack:
+            return try QueueStackMap(
+                description, index: index, special: special, limit: limit, memory: memory)
         case .skStorage:
             return try unsafe SocketStorageMap(
                 description, index: index, special: special, limit: limit, seed: seed,

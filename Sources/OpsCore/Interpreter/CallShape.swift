@@ -11,6 +11,8 @@ package struct CallShape: Sendable {
         /// Readable memory of the key or value size of the map in an earlier argument.
         case mapKey, mapValue
         case mapValueOrNull
+        /// Memory of the value size of that map, which the callee fills.
+        case mapValueOut
         /// Memory whose size is in the next argument; NULL is allowed when that is 0 or `orNull`.
         case readable(orNull: Bool), writable(orNull: Bool)
         case size
@@ -51,6 +53,8 @@ package struct CallShape: Sendable {
         6: CallShape([.readable(orNull: false), .size]),
         49: CallShape([.object, .scalar, .scalar, .readable(orNull: false), .size]),
         57: CallShape([.object, .scalar, .scalar, .writable(orNull: false), .size]),
+        87: CallShape([.map, .mapValue, .scalar]),
+        88: CallShape([.map, .mapValueOut]), 89: CallShape([.map, .mapValueOut]),
         93: CallShape([.spinLock]), 94: CallShape([.spinLock]),
         107: CallShape([.map, .objectOrNull, .mapValueOrNull, .scalar], .mapValueOrNull),
         108: CallShape([.map, .objectOrNull]),

@@ -24,6 +24,8 @@ extension Interpreter {
         case .map: _ = try mapIndex(word, what)
         case .mapKey: try checkMemory(word, count: try description(map, what).keySize, reads: true)
         case .mapValue: try checkMemory(word, count: try description(map, what).valueSize, reads: true)
+        case .mapValueOut:
+            try checkMemory(word, count: try description(map, what).valueSize, reads: false)
         case .mapValueOrNull:
             guard word != .scalar(0) else { return }
             try checkMemory(word, count: try description(map, what).valueSize, reads: true)
@@ -105,6 +107,9 @@ extension Interpreter {
             case .writable:
                 count = index + 1 < arguments.count ? Int(arguments[index + 1].bits & 0xffff_ffff) : 0
             case .fixed(let size, _): count = size
+            case .mapValueOut:
+                guard case .map(let map) = arguments[0].origin else { continue }
+                count = instance.maps[map].description.valueSize
             default: continue
             }
             let at = Int(UInt(arguments[index].bits) - frames[depth].stackStart)

@@ -10,6 +10,8 @@ import Glibc
 ///           ├──────────────┤
 ///           │ bitmap       │ one bit per cell: it is live
 ///           ├──────────────┤
+///           │ recency      │ `RecencyList`, in tables that evict
+///           ├──────────────┤
 ///           │ cell 0, 1, … │ 8-byte head {next, hash}, key padded to 8, value padded to 8
 ///           └──────────────┘
 /// ```
@@ -19,6 +21,8 @@ import Glibc
 /// does with every preallocated element.
 ///
 /// Walks go by cell number: order of insertion, as long as nothing is deleted. No order depends on the hash.
+///
+/// A table that *evicts* is never full: the element used longest ago makes room, exactly, by `RecencyList`.
 ///
 /// Invariant: every list link is 0 or a cell number + 1 that is at most `cellCount`; only this type writes them, and
 /// programs can reach none of them, only values. If broken: writes outside the region.
@@ -45,7 +49,7 @@ import Glibc
     private let cells: UnsafeMutableRawPointer
     private let bucketMask: UInt32
     private let cellStride: Int
-    private let keySize: Int
+    let keySize: Int
     private let valueOffset: Int
     private let valueSize: Int
     private let seed: UInt64
@@ -54,18 +58,22 @@ import Glibc
     private let cellCount: Int
     /// The instance's count of deferred cells, `ops_block.deferred`.
     private let deferredCounter: UnsafeMutablePointer<UInt64>
+    /// nil: a full table refuses new keys.
+    private let recency: RecencyList?
 
     /// - Parameters:
-    ///   - keySize, valueSize: 1 … 4 MiB each.
+    ///   - keySize, valueSize: see `CellTableShape`.
+    ///   - evicts: whether a new key in a full table takes the place of the one used longest ago.
     ///   - deferredCounter: outlives the table.
     ///   - limit: bytes that the table may take.
     /// - Throws: ENOMEM.
     @unsafe init(
-        name: String, keySize: Int, valueSize: Int, capacity: Int, limit: Int, seed: UInt64,
-        deferredCounter: UnsafeMutablePointer<UInt64>
+        name: String, keySize: Int, valueSize: Int, capacity: Int, evicts: Bool = false, limit: Int,
+        seed: UInt64, deferredCounter: UnsafeMutablePointer<UInt64>
     ) throws(OpsError) {
         guard
-            let shape = CellTableShape(keySize: keySize, valueSize: valueSize, capacity: capacity),
+            let shape = CellTableShape(
+                keySize: keySize, valueSize: valueSize, capacity: capacity, evicts: evicts),
             shape.byteCount <= limit
         else {
             throw OpsError(
@@ -82,6 +90,9 @@ import Glibc
         let bitmapBase = unsafe region.base + shape.bitmapOffset
         unsafe bitmap = bitmapBase.bindMemory(to: UInt64.self, capacity: (shape.cellCount + 63) / 64)
         unsafe cells = region.base + shape.cellsOffset
+        recency =
+            evicts
+            ? unsafe RecencyList(memory: region.base + shape.recencyOffset, cellCount: shape.cellCount) : nil
         bucketMask = UInt32(truncatingIfNeeded: shape.bucketCount - 1)
         cellStride = shape.cellStride
         valueOffset = shape.valueOffset
@@ -162,27 +173,36 @@ import Glibc
     // MARK: Elements
 
     /// The address of the value; nil: not there.
-    @unsafe func lookup(_ key: UnsafeRawPointer) -> UnsafeMutableRawPointer? {
+    ///
+    /// - Parameter isUse: makes it the element used last, which only matters to tables that evict.
+    @unsafe func lookup(_ key: UnsafeRawPointer, isUse: Bool = true) -> UnsafeMutableRawPointer? {
         guard let cell = unsafe find(key, hash: hash(key)) else { return nil }
+        if isUse { recency?.use(cell) }
         return unsafe value(cell)
     }
 
     /// The element that an update writes: a new one of zeros, put in place of the one there, if any; with
-    /// `UpdateFlag.lock` the one there itself.
+    /// `UpdateFlag.lock`, or where values are updated `inPlace`, the one there itself.
     ///
     /// - Returns: its value's address and 0; or nil and EEXIST, ENOENT by the flags, E2BIG for a full table.
     @unsafe func place(
-        _ key: UnsafeRawPointer, flags: UInt64 = UpdateFlag.any
+        _ key: UnsafeRawPointer, flags: UInt64 = UpdateFlag.any, inPlace: Bool = false
     ) -> (value: UnsafeMutableRawPointer?, errno: CInt) {
         let hash = unsafe hash(key)
         let old = unsafe find(key, hash: hash)
         if let old {
             if flags & UpdateFlag.noExist != 0 { return (nil, EEXIST) }
-            if flags & UpdateFlag.lock != 0 { return unsafe (value(old), 0) }
+            if inPlace || flags & UpdateFlag.lock != 0 {
+                recency?.use(old)
+                return unsafe (value(old), 0)
+            }
         } else if flags & UpdateFlag.exist != 0 {
             return (nil, ENOENT)
+        } else if count >= capacity {
+            guard let oldest = recency?.oldest else { return (nil, E2BIG) }
+            unsafe unlink(oldest)
         }
-        guard old != nil || count < capacity, let cell = unsafe takeCell() else { return (nil, E2BIG) }
+        guard let cell = unsafe takeCell() else { return (nil, E2BIG) }
         // SAFETY: a cell taken is in no list; key and value have their sizes. `key` may lie in an old cell of this
         // table, and in this very one if an op deferred more cells than there are to spare: memmove.
         unsafe self.key(cell).copyMemory(from: key, byteCount: keySize)
@@ -193,6 +213,7 @@ import Glibc
         unsafe buckets[bucket] = cell + 1
         unsafe bitmap[Int(cell / 64)] |= 1 << UInt64(cell % 64)
         unsafe header.pointee.live += 1
+        recency?.add(cell)
         return unsafe (value(cell), 0)
     }
 
@@ -218,6 +239,7 @@ import Glibc
             }
         }
         unsafe header.pointee.live -= 1
+        recency?.remove(cell)
         unsafe bitmap[Int(cell / 64)] &= ~(1 << UInt64(cell % 64))
         unsafe head(cell).pointee.next = 0
         let tail = unsafe header.pointee.deferredTail

@@ -1,22 +1,30 @@
+import BPF
 import Glibc
 import Verifier
 
-/// `BPF_MAP_TYPE_HASH`.
+/// `BPF_MAP_TYPE_HASH` and `BPF_MAP_TYPE_LRU_HASH`.
 ///
 /// As in the kernel, an update of a key that exists makes a new element and leaves the old one to whoever holds its
 /// address; only BPF_F_LOCK changes a value in place. Differs: elements are walked in the order of their cells.
-/// Kernel counterpart: `htab_map_ops`.
+///
+/// An LRU hash is never full. Differs from the kernel's, which keeps approximate lists for each CPU and evicts in
+/// batches, also before `max_entries` is reached: here the element that a program looked up or that anybody updated
+/// longest ago goes, exactly one, and only for a new key in a full map. Reads by user space and walks are no use.
+///
+/// Kernel counterpart: `htab_map_ops`, `htab_lru_map_ops`.
 @safe final class HashMap: RuntimeMap {
     private let table: CellTable
+    private let isLRU: Bool
 
     /// - Throws: ENOMEM beyond `limit` bytes.
     @unsafe init(
         _ description: MapDescription, index: Int, special: SpecialFields, limit: Int, seed: UInt64,
         memory: BlockMemory
     ) throws(OpsError) {
+        isLRU = description.type == .lruHash
         table = try unsafe CellTable(
             name: description.name, keySize: description.keySize, valueSize: description.valueSize,
-            capacity: description.maxEntries, limit: limit, seed: seed,
+            capacity: description.maxEntries, evicts: isLRU, limit: limit, seed: seed,
             deferredCounter: memory.deferredCounter)
         super.init(description, index: index, special: special, memory: memory)
     }
@@ -28,10 +36,14 @@ import Verifier
         unsafe table.lookup(key)
     }
 
+    @unsafe override func peekElement(_ key: UnsafeRawPointer) -> UnsafeMutableRawPointer? {
+        unsafe table.lookup(key, isUse: false)
+    }
+
     @unsafe override func updateElement(
         _ key: UnsafeRawPointer, value: UnsafeRawPointer, flags: UInt64, cpu: UInt32
     ) -> CInt {
-        let code = checkUpdateFlags(flags)
+        let code = isLRU && flags > UpdateFlag.exist ? EINVAL : checkUpdateFlags(flags)
         guard code == 0 else { return code }
         let (placed, refused) = unsafe table.place(key, flags: flags)
         guard let new = unsafe placed else { return refused }
@@ -47,31 +59,15 @@ import Verifier
     @unsafe override func forEachElement(
         cpu: UInt32, _ body: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Bool
     ) -> Int? {
-        // Elements that `body` adds beyond this are not visited, so a body that adds one per turn ends too.
-        let end = table.endCell
-        var turns = 0
-        var next: UInt32 = 0
-        // SAFETY: addresses of live cells are handed on for the time of one call.
-        while let cell = unsafe table.liveCell(from: next, before: end) {
-            turns += 1
-            next = unsafe cell.number + 1
-            guard unsafe body(cell.key, cell.value) else { break }
-        }
-        return turns
+        unsafe table.forEach(body)
     }
 
     override func readableByteCount(from address: UInt) -> Int { table.readableByteCount(from: address) }
     override func quiesce() { table.quiesce() }
 
+    override func takeOut(_ key: [UInt8]) throws(OpsError) -> [UInt8] { try copyOutAndRemove(key) }
+
     override func keyAfter(_ key: [UInt8]?) throws(OpsError) -> [UInt8]? {
-        // SAFETY: the key has keySize bytes (checked by the caller), and so has the one found.
-        unsafe (key ?? []).withUnsafeBytes { bytes in
-            var start: UInt32 = 0
-            if let base = bytes.baseAddress, key != nil, let cell = unsafe table.cell(of: base) {
-                start = cell + 1
-            }
-            guard let next = unsafe table.liveCell(from: start, before: .max) else { return nil }
-            return unsafe [UInt8](UnsafeRawBufferPointer(start: next.key, count: description.keySize))
-        }
+        table.keyAfter(key)
     }
 }

@@ -20,19 +20,29 @@ extension MapDescription {
             throw invalid("the world has \(cpus) CPUs", "a world has 1 to 4096 CPUs")
         }
         switch type {
-        case .array: try checkArray(allowing: [.numaNode, .mmapable, .preserveElements, .innerMap, .access])
+        case .array: try checkArray(allowing: [.numaNode, .mmapable, .innerMap, .access])
         case .percpuArray:
             try checkArray(allowing: [.numaNode, .access])
             guard valueSize <= Self.percpuValueByteCountMax else {
                 throw tooBig("value_size \(valueSize)", limit: Self.percpuValueByteCountMax)
             }
-        case .hash: try checkHash()
+        case .hash: try checkHash(allowing: [.noPrealloc])
+        case .percpuHash:
+            try checkHash(allowing: [.noPrealloc])
+            try checkPercpuHash()
+        case .lruHash: try checkHash(allowing: [.noCommonLRU])
+        case .lruPercpuHash:
+            try checkHash(allowing: [.noCommonLRU])
+            try checkPercpuHash()
+        case .queue, .stack: try checkQueue()
         case .skStorage: try checkStorage()
         default:
             throw OpsError(
                 "unsupported", errno: OpsError.enotsupp, "map '\(name)': type \(type.name) is not built here",
                 at: location,
-                reason: "map types that run: array, percpu_array, hash, sk_storage, and global data")
+                reason:
+                    "map types that run: array, percpu_array, hash, percpu_hash, lru_hash, lru_percpu_hash, "
+                    + "queue, stack, sk_storage, and global data")
         }
         let access = MapFlags(rawValue: flags)
         if access.isSuperset(of: [.readOnly, .writeOnly])
@@ -52,14 +62,35 @@ extension MapDescription {
         }
     }
 
-    private func checkHash() throws(OpsError) {
-        try checkFlags(allowing: [.noPrealloc, .numaNode, .zeroSeed, .access])
+    private func checkHash(allowing allowed: MapFlags) throws(OpsError) {
+        if type == .lruHash || type == .lruPercpuHash, MapFlags(rawValue: flags).contains(.noPrealloc) {
+            throw OpsError(
+                "map", errno: OpsError.enotsupp, "map '\(name)': map_flags \(hex(flags))", at: location,
+                reason: "an LRU hash takes its elements from a fixed stock: BPF_F_NO_PREALLOC has no meaning")
+        }
+        try checkFlags(allowing: allowed.union([.numaNode, .zeroSeed, .access]))
         guard keySize > 0 else { throw invalid("key_size \(keySize)", "a key takes at least 1 byte") }
         guard valueSize > 0 else { throw invalid("value_size \(valueSize)", "a value takes at least 1 byte") }
         try checkEntries()
         let (sum, overflow) = keySize.addingReportingOverflow(valueSize)
         guard !overflow, sum < Self.elementByteCountMax else {
             throw tooBig("key_size \(keySize) + value_size \(valueSize)", limit: Self.elementByteCountMax)
+        }
+    }
+
+    private func checkPercpuHash() throws(OpsError) {
+        guard valueStride <= Self.percpuValueByteCountMax else {
+            throw tooBig("value_size \(valueSize)", limit: Self.percpuValueByteCountMax)
+        }
+    }
+
+    private func checkQueue() throws(OpsError) {
+        try checkFlags(allowing: [.numaNode, .access])
+        guard keySize == 0 else { throw invalid("key_size \(keySize)", "a \(type.name) has no keys") }
+        guard valueSize > 0 else { throw invalid("value_size \(valueSize)", "a value takes at least 1 byte") }
+        try checkEntries()
+        guard valueSize <= Self.elementByteCountMax else {
+            throw tooBig("value_size \(valueSize)", limit: Self.elementByteCountMax)
         }
     }
 

@@ -80,14 +80,8 @@ import Verifier
     override func copyOut(_ key: [UInt8]) throws(OpsError) -> [UInt8] {
         let position = ArrayKey.position(key)
         guard position < entryCount else { throw noSuchElement(key) }
-        var all: [UInt8] = []
-        all.reserveCapacity(syscallValueSize)
-        for cpu in 0..<cpus {
-            // SAFETY: one value with its padding, inside the region.
-            unsafe all += UnsafeRawBufferPointer(start: element(position, cpu: cpu), count: stride)
-            special.zero(in: &all, from: cpu * stride)
-        }
-        return all
+        // SAFETY: position < entryCount.
+        return unsafe copyOutAllCPUs { unsafe element(position, cpu: $0) }
     }
 
     override func copyIn(_ key: [UInt8], _ value: [UInt8], flags: UInt64) throws(OpsError) {
@@ -95,15 +89,8 @@ import Verifier
         let position = ArrayKey.position(key)
         guard position < entryCount else { throw error(E2BIG, "update of key \(hex(key))") }
         guard flags != UpdateFlag.noExist else { throw error(EEXIST, "update of key \(hex(key))") }
-        // SAFETY: `value` has cpus * stride bytes (checked by the caller).
-        unsafe value.withUnsafeBytes { bytes in
-            guard let source = bytes.baseAddress else { return }
-            for cpu in 0..<cpus {
-                unsafe special.copyData(
-                    from: source + cpu * stride, to: element(position, cpu: cpu), count: description.valueSize
-                )
-            }
-        }
+        // SAFETY: position < entryCount, and `value` has cpus * stride bytes (checked by the caller).
+        unsafe copyInAllCPUs(value) { unsafe element(position, cpu: $0) }
     }
 
     override func keyAfter(_ key: [UInt8]?) throws(OpsError) -> [UInt8]? {

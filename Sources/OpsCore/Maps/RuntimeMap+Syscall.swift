@@ -39,6 +39,16 @@ extension RuntimeMap {
         try remove(key)
     }
 
+    /// Kernel: `BPF_MAP_LOOKUP_AND_DELETE_ELEM`. What `lookup` and `delete` would do; pops from queues and stacks.
+    ///
+    /// - Throws: as they do; ENOTSUPP (524) for types that do not have it.
+    package final func lookupAndDelete(_ key: [UInt8]) throws(OpsError) -> [UInt8] {
+        guard !mapFlags.contains(.writeOnly) else { throw error(EPERM, "lookup: the map is write-only") }
+        try checkWritable("delete")
+        try checkKey(key)
+        return try takeOut(key)
+    }
+
     /// Kernel: `BPF_MAP_GET_NEXT_KEY`. nil or an unknown key gives the first one.
     ///
     /// - Throws: ENOENT at the end; ENOTSUPP (524) for sk_storage.
@@ -52,13 +62,7 @@ extension RuntimeMap {
     /// All elements in the map's order; at most `limit`.
     package final func elements(limit: Int = .max) throws(OpsError) -> [(key: [UInt8], value: [UInt8])] {
         guard !mapFlags.contains(.writeOnly) else { throw error(EPERM, "dump: the map is write-only") }
-        var all: [(key: [UInt8], value: [UInt8])] = []
-        var key = try keyAfter(nil)
-        while let current = key, all.count < limit {
-            all.append((current, try copyOut(current)))
-            key = try keyAfter(current)
-        }
-        return all
+        return try allElements(limit: limit)
     }
 
     private var mapFlags: MapFlags { MapFlags(rawValue: description.flags) }

@@ -51,6 +51,11 @@ package import Verifier
     /// - Precondition: `key` is good for `keySize` bytes.
     @unsafe func lookupElement(_ key: UnsafeRawPointer, cpu: UInt32) -> UnsafeMutableRawPointer? { nil }
 
+    /// As `lookupElement` on CPU 0, but without the effects that a program's lookup has.
+    @unsafe func peekElement(_ key: UnsafeRawPointer) -> UnsafeMutableRawPointer? {
+        unsafe lookupElement(key, cpu: 0)
+    }
+
     /// - Returns: 0 or an errno, positive.
     /// - Precondition: `key` and `value` are good for `keySize` and `valueSize` bytes.
     @unsafe func updateElement(
@@ -66,6 +71,14 @@ package import Verifier
     @unsafe func forEachElement(
         cpu: UInt32, _ body: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Bool
     ) -> Int? { nil }
+
+    /// Adds a value to a map without keys. - Returns: 0 or an errno, positive.
+    /// - Precondition: `value` is good for `valueSize` bytes.
+    @unsafe func push(_ value: UnsafeRawPointer, flags: UInt64) -> CInt { EINVAL }
+
+    /// Copies the next value of a map without keys, and takes it out if it `removes`. - Returns: 0 or an errno, positive.
+    /// - Precondition: `target` is good for `valueSize` bytes; they are written in any case.
+    @unsafe func pop(into target: UnsafeMutableRawPointer, removes: Bool) -> CInt { EINVAL }
 
     /// The address of the value of `socket`; nil: it has none, or this is no socket storage.
     @unsafe func storageElement(of socket: UInt64) -> UnsafeMutableRawPointer? { nil }
@@ -93,7 +106,7 @@ package import Verifier
     func copyOut(_ key: [UInt8]) throws(OpsError) -> [UInt8] {
         // SAFETY: the key has keySize bytes (checked by the caller); a found value has valueSize bytes.
         let value: [UInt8]? = unsafe key.withUnsafeBytes { bytes in
-            guard let base = bytes.baseAddress, let found = unsafe lookupElement(base, cpu: 0) else {
+            guard let base = bytes.baseAddress, let found = unsafe peekElement(base) else {
                 return nil
             }
             return unsafe [UInt8](UnsafeRawBufferPointer(start: found, count: description.valueSize))
@@ -121,6 +134,28 @@ package import Verifier
             return unsafe deleteElement(base)
         }
         guard code == 0 else { throw error(code, "delete of key \(hex(key))") }
+    }
+
+    /// Copies an element and deletes it. - Throws: ENOTSUPP for types that do not have it.
+    func takeOut(_ key: [UInt8]) throws(OpsError) -> [UInt8] {
+        throw error(OpsError.enotsupp, "lookup and delete")
+    }
+
+    /// What hashes do for `takeOut`.
+    final func copyOutAndRemove(_ key: [UInt8]) throws(OpsError) -> [UInt8] {
+        let value = try copyOut(key)
+        try remove(key)
+        return value
+    }
+
+    func allElements(limit: Int) throws(OpsError) -> [(key: [UInt8], value: [UInt8])] {
+        var all: [(key: [UInt8], value: [UInt8])] = []
+        var key = try keyAfter(nil)
+        while let current = key, all.count < limit {
+            all.append((current, try copyOut(current)))
+            key = try keyAfter(current)
+        }
+        return all
     }
 
     /// The key after `key` in this map's order, the first one for nil or an unknown key, nil at the end.

@@ -148,7 +148,7 @@ import Verifier
         var random: UInt64 = 0
     }
 
-    @Test("interpreter and machine code agree", arguments: sources)
+    @Test("interpreter and machine code agree", arguments: sources + mapSources)
     func agree(source: Source) throws {
         let linked = try Self.link(source)
         let program = try #require(linked.programs.first)
