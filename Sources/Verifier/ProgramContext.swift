@@ -22,6 +22,8 @@ package struct ProgramContext: Sendable {
     /// An argument of this struct type is really one of that type. Kernel: TCP promotes `sock` to `tcp_sock`.
     package var promotions: [TypeID: TypeID]
     package var isSleepable: Bool
+    /// What it may do with the bytes of packets that its context leads to.
+    package var packets: PacketRules = .none
     /// Refuse a program whose bound (see `VerifiedProgram.bound`) exceeds this.
     package var boundLimit: UInt64
     /// Turns that fuelled loops may take together in one call.
@@ -33,6 +35,12 @@ package struct ProgramContext: Sendable {
         case slots(prototype: TypeID, stub: TypeID?)
         /// R1 = read-write memory of exactly this size (0: R1 is the constant 0), R2 = the size, a known constant.
         case memory(byteCount: Int)
+        /// R1 points to a struct that the kernel shows in parts.
+        case view(StructView)
+        /// R1 points to the arguments of a kernel function or tracepoint, as `target` has them.
+        case hook(Hook)
+        /// R1 points to something of which nothing is known: it may be kept and passed on, not read.
+        case unknown
     }
 
     package enum Result: Sendable {
@@ -40,6 +48,18 @@ package struct ProgramContext: Sendable {
         case fromPrototype
         /// Any scalar in R0.
         case scalar
+        /// A number in this range.
+        case range(ClosedRange<Int64>)
+    }
+
+    package struct PacketRules: OptionSet, Sendable {
+        package var rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        package static let none: PacketRules = []
+        package static let readable = PacketRules(rawValue: 1 << 0)
+        package static let writable = PacketRules(rawValue: 1 << 1)
+        /// To helpers, as memory.
+        package static let passable = PacketRules(rawValue: 1 << 2)
     }
 
     /// A field that programs may write. A write must start at `offset` (anywhere inside, if `isInner`) and stay inside.

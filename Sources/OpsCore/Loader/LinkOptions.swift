@@ -25,6 +25,8 @@ package struct LinkOptions: Sendable {
     package var selection: Selection
     /// Goes on where one map or program fails: its failure is in the result, and what is unresolved is poisoned.
     package var keepsGoing: Bool
+    /// The result is judged, not run: maps that cannot be made here are described all the same.
+    package var isForJudgement: Bool
     /// For messages: what the missing field "is not modelled by".
     package var targetName: String
 
@@ -32,6 +34,7 @@ package struct LinkOptions: Sendable {
         target: BTF, targetID: UInt32 = 1, kconfig: [String: KconfigValue] = [:],
         kfuncs: [String: KfuncPrototype] = [:], globals: [String: [UInt8]] = [:],
         selection: Selection = .automatic, keepsGoing: Bool = false,
+        isForJudgement: Bool = false,
         targetName: String = "this kernel profile"
     ) {
         self.target = target
@@ -41,6 +44,7 @@ package struct LinkOptions: Sendable {
         self.globals = globals
         self.selection = selection
         self.keepsGoing = keepsGoing
+        self.isForJudgement = isForJudgement
         self.targetName = targetName
     }
 }

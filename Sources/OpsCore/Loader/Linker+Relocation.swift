@@ -54,7 +54,7 @@ extension Linker {
     }
 
     private func poisonUnlessCreated(_ map: Int, at insn: Int, in part: inout RelocatedFunction) {
-        guard let reason = linked.maps[map].unsupported else { return }
+        guard let reason = linked.maps[map].unsupported, !options.isForJudgement else { return }
         part.poisons[insn] = "BPF map '\(spec.maps[map].name)' is referenced but wasn't created: \(reason)"
     }
 

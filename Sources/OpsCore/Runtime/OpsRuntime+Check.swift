@@ -11,10 +11,10 @@ extension OpsRuntime {
     ) throws(OpsError) -> [CheckedProgram] {
         let spec = try Preparation.parse(bytes, name: name)
         let target = try core.checkTarget(for: spec, options)
-        let linked = try OpsCore.link(
-            spec,
-            options: target.linkOptions(
-                kconfig: options.kconfig, globals: [:], selection: .everything, keepsGoing: true))
+        var linking = try target.linkOptions(
+            kconfig: options.kconfig, globals: [:], selection: .everything, keepsGoing: true)
+        linking.isForJudgement = true
+        let linked = try OpsCore.link(spec, options: linking)
         let wanted = spec.programs.filter {
             options.program == nil || spec.functions[$0].name == options.program
         }
@@ -108,24 +108,32 @@ private struct ProgramCheck {
     private func context(of program: LinkedProgram, _ function: FunctionSpec) throws(OpsError)
         -> ProgramContext
     {
-        let helpers = HelperTable.base.ids
+        let types = ProgramContext.Types(btf: target.profile.btf.types, id: target.profile.btf.id)
         if options.context == .none {
-            return ProgramContext(
-                name: "none", arguments: .memory(byteCount: 0), target: target.profile.btf.types,
-                targetID: target.profile.btf.id, result: .scalar,
-                helpers: helpers.union(target.owner.description.helpers.map(\.id)),
-                isSleepable: program.isSleepable)
+            return .unconstrained(section: function.section, types: types)
         }
-        guard function.isStructOps else {
-            throw OpsError(
-                "unsupported", errno: OpsError.eopnotsupp,
-                "programs of section '\(function.section)' are not built here",
-                suggestion: "judge it with --context none")
+        if let section = sectionForContext(function) {
+            do {
+                return try .derived(fromSection: section, types: types)
+            } catch {
+                throw OpsError(error)
+            }
         }
+        let helpers = HelperTable.base.ids.union(ProgramContext.genericHelpers)
         let attachment = try attachment(of: program, function)
         return try RegisteredType.context(
             for: attachment, type: target.profile.types.first { $0.ref == attachment.type },
             program: program.image, isSleepable: program.isSleepable, helpers: helpers)
+    }
+
+    /// The section whose rules apply; nil for struct_ops, where the member says them.
+    private func sectionForContext(_ function: FunctionSpec) -> String? {
+        switch options.context {
+        case .type(let name):
+            let isStructOps = target.profile.types.contains { $0.name == name }
+            return isStructOps || !ProgramContext.isSection(name) ? nil : name
+        case .auto, .none: return function.isStructOps ? nil : function.section
+        }
     }
 
     /// The member that the object names it for; else the one that its section or its own name ends with.
@@ -137,8 +145,10 @@ private struct ProgramCheck {
             types = types.filter { $0.name == name }
             guard !types.isEmpty else {
                 throw OpsError(
-                    "not-found", errno: OpsError.enotsupp, "'\(name)' is not a supported struct",
-                    reason: "known are \(target.profile.types.map(\.name).joined(separator: ", "))")
+                    "not-found", errno: OpsError.enotsupp,
+                    "'\(name)' is neither a supported struct nor a section name",
+                    reason: "known are \(target.profile.types.map(\.name).joined(separator: ", ")), and "
+                        + ProgramContext.sections.joined(separator: " "))
             }
         }
         if let member = program.member, types.contains(where: { $0.structure == member.structure }) {
@@ -155,6 +165,36 @@ private struct ProgramCheck {
             if let found { return ProgramAttachment(type: type.ref, memberIndex: found.index) }
         }
         return program.attachment(in: target.profile.btf)
+    }
+}
+
+extension OpsError {
+    fileprivate init(_ error: ContextError) {
+        switch error {
+        case .unknownSection(let section):
+            self.init(
+                "invalid", errno: OpsError.esrch, "section '\(section)' says no program type",
+                reason: "known are \(ProgramContext.sections.joined(separator: " "))",
+                suggestion:
+                    "name the section for what the program is, or judge it with --context none or --context TYPE"
+            )
+        case .unsupported(let section, let reason):
+            self.init(
+                "unsupported", errno: OpsError.eopnotsupp,
+                "programs of section '\(section)' are not judged here", reason: reason,
+                suggestion: "judge it with --context none")
+        case .unknownTarget(let section, let wanted):
+            self.init(
+                "not-found", errno: OpsError.esrch,
+                "section '\(section)': the BTF to judge against has no '\(wanted)'",
+                reason: "its arguments come from there",
+                suggestion: "give the BTF of the kernel it is for: --btf /sys/kernel/btf/vmlinux")
+        case .missingTarget(let section, let example):
+            self.init(
+                "invalid", errno: OpsError.einval, "section '\(section)' does not say what to attach to",
+                reason: "its arguments are those of the function or tracepoint it names",
+                suggestion: "write SEC(\"\(example)\") or the like")
+        }
     }
 }
 

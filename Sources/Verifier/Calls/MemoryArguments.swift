@@ -58,6 +58,7 @@ extension Explorer {
         case .mapValue: try checkMapMemory(access, isOut: isOut)
         case .mapKey where !isOut:
             try checkRegion(access, size: image.maps[Int(pointer.payload)].keySize, what: "map_key")
+        case .packet, .packetMeta: try checkPacket(access, isOut ? [.passable, .writable] : .passable)
         case .memory where !(isOut && pointer.flags.contains(.readOnly)):
             try checkRegion(access, size: Int(pointer.payload), what: "mem")
         default:

@@ -123,7 +123,7 @@ extension Explorer {
                 suggestion: "Test the pointer against NULL before using it.")
         }
         switch pointer.kind {
-        case .mapHandle, .function, .iterator:
+        case .mapHandle, .function, .iterator, .view, .packetEnd:
             throw Rejection(
                 .registerType, "R\(register) pointer arithmetic on \(pointer.kind.name) prohibited",
                 reason: "This is a handle, not the address of data.")
@@ -160,6 +160,11 @@ extension Explorer {
             of: isAdd ? Opcode.add : Opcode.sub, wide: true, isSigned: false, pointer.scalar, number.scalar)
         try checkSane(number.scalar, pointer, register)
         try checkSane(result.scalar, pointer, register)
+        if result.isPacket {
+            // Somewhere else in the packet: what is there has to be found out again.
+            result.id = newID()
+            result.payload = 0
+        }
         return result
     }
 
@@ -187,6 +192,10 @@ extension Explorer {
     private mutating func pointerDifference(
         _ insn: Instruction, _ a: Register, _ b: Register
     ) throws(Rejection) -> Register {
+        if insn.operation == Opcode.sub && a.isPartOfPacket && b.isPartOfPacket {
+            // How long the packet is, or a part of it.
+            return .unknown
+        }
         guard insn.operation == Opcode.sub, a.kind == b.kind, a.payload == b.payload, a.id == b.id,
             !a.maybeNull,
             a.kind == .stack || a.kind == .memory

@@ -86,6 +86,7 @@ extension Explorer {
             mark(number.dependencies)
             return nullCheck(a.isPointer ? a : b, equal: comparison == .equal, target)
         }
+        if a.isPartOfPacket && b.isPartOfPacket { return packetBranch(insn, comparison, a, b, target) }
         let isSameObject =
             a.kind == b.kind && a.payload == b.payload && a.isNonNullPointer && b.isNonNullPointer
         guard isEquality || isSameObject else {

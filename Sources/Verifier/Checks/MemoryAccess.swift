@@ -53,7 +53,7 @@ extension Explorer {
             register: base, pointer: try readable(base), offset: Int(insn.offset),
             byteCount: insn.size.byteCount)
         switch access.pointer.kind {
-        case .context, .object, .mapKey:
+        case .context, .object, .mapKey, .view, .packet, .packetMeta:
             throw Rejection(
                 .memory,
                 "BPF_ATOMIC \(isLoad ? "loads" : "stores") into R\(base) \(access.pointer.kind.name) is not allowed",
@@ -118,6 +118,13 @@ extension Explorer {
             notes[pc].isDirect = true
             try checkRegion(access, size: image.maps[Int(access.pointer.payload)].keySize, what: "map_key")
             return unknown
+        case .view:
+            notes[pc].isDirect = true
+            return try loadView(access)
+        case .packet, .packetMeta:
+            notes[pc].isDirect = true
+            try checkPacket(access, .readable)
+            return unknown
         default:
             notes[pc].isDirect = true
             try checkRegion(access, size: Int(access.pointer.payload), what: "mem")
@@ -129,6 +136,13 @@ extension Explorer {
         try checkUsable(access, isWrite: true)
         switch access.pointer.kind {
         case .stack: return try storeStack(value, access)
+        case .context where signature.view != nil: try storeView(access)
+        case .view:
+            throw Rejection(
+                .memory, "R\(access.register) cannot write into sock",
+                reason: "Programs see sockets through this struct and cannot change them with it.",
+                suggestion: "Use bpf_setsockopt() or the fields of the context that may be written.")
+        case .packet, .packetMeta: try checkPacket(access, .writable)
         case .context:
             throw Rejection(
                 .memory,
@@ -166,7 +180,7 @@ extension Explorer {
                 suggestion: "Test the pointer before using it: if (!p) return 0;")
         }
         switch pointer.kind {
-        case .stack, .context, .mapValue, .mapKey, .memory, .object: return
+        case .stack, .context, .mapValue, .mapKey, .memory, .object, .view, .packet, .packetMeta: return
         default:
             throw Rejection(
                 .memory, "R\(access.register) invalid mem access '\(pointer.kind.name)'",

@@ -6,6 +6,7 @@ extension Explorer {
 
     mutating func loadArgument(_ access: Access) throws(Rejection) -> Register {
         usesContext = true
+        if let view = signature.view { return try loadView(access, view) }
         let offset = Int(access.pointer.offset) + access.offset
         func refusal(_ reason: String) -> Rejection {
             Rejection(
@@ -15,6 +16,10 @@ extension Explorer {
             throw refusal("Arguments lie in slots of 8 bytes, at most 12.")
         }
         guard offset % 8 == 0 else { throw refusal("An argument starts at a multiple of 8.") }
+        if case .unknown = context.arguments {
+            throw refusal(
+                "Nothing is known of the context of this program, so it can be kept and passed on, not read.")
+        }
         let slot = offset / 8
         guard slot < signature.arguments.count else {
             throw refusal(

@@ -10,6 +10,7 @@ struct Signature {
     enum Result: Equatable {
         case void
         case scalar
+        case range(ClosedRange<Int64>)
         /// A referenced object of this type, or NULL.
         case object(TypeID)
     }
@@ -18,8 +19,22 @@ struct Signature {
     private(set) var arguments: [Argument] = []
     private(set) var result: Result = .scalar
 
+    /// What R1 points to, unless `arguments` says it.
+    private(set) var view: StructView?
+
     init(_ context: ProgramContext) throws(Rejection) {
-        guard case .slots(let prototypeID, let stubID) = context.arguments else { return }
+        if case .range(let range) = context.result { result = .range(range) }
+        switch context.arguments {
+        case .slots(let prototype, let stub): try readSlots(prototype, stub, context)
+        case .hook(let hook): try readHook(hook, context)
+        case .view(let view): self.view = view
+        case .memory, .unknown: break
+        }
+    }
+
+    private mutating func readSlots(
+        _ prototypeID: TypeID, _ stubID: TypeID?, _ context: ProgramContext
+    ) throws(Rejection) {
         guard let target = context.target, let prototype = target.prototype(behind: prototypeID) else {
             throw Rejection(
                 .callType, "\(context.name) has no function prototype",
@@ -31,6 +46,22 @@ struct Signature {
             arguments.append(Signature.argument(parameter.type, named: name, context, target))
         }
         result = Signature.result(prototype, context, target)
+    }
+
+    private mutating func readHook(_ hook: Hook, _ context: ProgramContext) throws(Rejection) {
+        guard let target = context.target, let prototype = target.prototype(behind: hook.prototype) else {
+            throw Rejection(
+                .callType, "\(context.name) has no function prototype",
+                reason: "The BTF to judge against does not say what this function takes.")
+        }
+        for (index, parameter) in prototype.parameters.dropFirst(hook.hiddenParameters).enumerated() {
+            let argument = Signature.argument(parameter.type, named: parameter.name, context, target)
+            arguments.append(argument.seen(by: hook, at: index))
+        }
+        if hook.showsResult {
+            let result = Signature.argument(prototype.result, named: "", context, target)
+            arguments.append(result.seen(by: hook, at: -1))
+        }
     }
 
     private static func argument(
@@ -47,12 +78,26 @@ struct Signature {
 
     private static func result(_ prototype: BTFPrototype, _ context: ProgramContext, _ target: BTF) -> Result
     {
-        if case .scalar = context.result { return .scalar }
+        switch context.result {
+        case .scalar: return .scalar
+        case .range(let range): return .range(range)
+        case .fromPrototype: break
+        }
         if case .void = target.resolved(prototype.result) { return .void }
         if let pointee = target.pointee(of: prototype.result), case .composite = target[pointee] {
             return .object(context.promotions[pointee] ?? pointee)
         }
         return .scalar
+    }
+}
+
+extension Signature.Argument {
+    /// As the hook hands it over.
+    fileprivate func seen(by hook: Hook, at index: Int) -> Signature.Argument {
+        guard case .object(let type, var flags, let isReference) = self else { return self }
+        if !hook.isTrusted { flags.remove(.trusted) }
+        if hook.nullable.contains(index) { flags.insert(.maybeNull) }
+        return .object(type: type, flags: flags, isReference: isReference)
     }
 }
 
@@ -98,6 +143,7 @@ extension Explorer {
             }
             state[1] = byteCount == 0 ? Register(constant: 0) : Register(kind: .memory, payload: byteCount)
             state[2] = Register(constant: UInt64(byteCount))
+        case .hook, .view, .unknown: state[1] = Register(kind: .context)
         }
     }
 }

@@ -94,6 +94,7 @@ extension Explorer {
                     .registerType, "R0 leaks addr as return value",
                     reason: "The program must return a number, not an address.")
             }
+        case .range(let range): try checkResult(result, range)
         case .object(let type):
             _ = try readable(0)
             if !result.isNullConstant {
@@ -117,6 +118,26 @@ extension Explorer {
                     ? "The program owns a reference to its argument and must release it or pass it on."
                     : "What was acquired at instruction \(reference.insn) is not released on this path.",
                 suggestion: "Release it on every path, also where something fails.")
+        }
+    }
+
+    private mutating func checkResult(_ result: Register, _ range: ClosedRange<Int64>) throws(Rejection) {
+        _ = try readable(0)
+        let wanted = "[\(range.lowerBound), \(range.upperBound)]"
+        guard result.isScalar else {
+            throw Rejection(
+                .callType, "At program exit the register R0 is not a known value (\(result.kind.name))",
+                reason: "\(context.name) programs return a number in \(wanted).")
+        }
+        mark(result.dependencies)
+        guard result.scalar.smin >= range.lowerBound, result.scalar.smax <= range.upperBound else {
+            let value =
+                result.scalar.isUnknown
+                ? "unknown scalar value" : "smin=\(result.scalar.smin) smax=\(result.scalar.smax)"
+            throw Rejection(
+                .callType, "At program exit the register R0 has \(value) should have been in \(wanted)",
+                reason: "Whoever calls a \(context.name) program knows no other results.",
+                suggestion: "Return a constant in \(wanted), on every path.")
         }
     }
 

@@ -22,6 +22,14 @@ struct Register: Equatable, Sendable {
         case object
         /// Address of subprog `payload`, as a callback.
         case function
+        /// Into the struct of the kernel that view `payload` shows (`StructViews.ID`).
+        case view
+        /// Into a packet, of which the first `payload` bytes from where `id` stands are known to be there.
+        case packet
+        /// Into what precedes a packet, likewise.
+        case packetMeta
+        /// The end of the packet: only compared with.
+        case packetEnd
         /// Only in stack slots: state of an open-coded iterator; `payload` is the type of its struct.
         case iterator
     }
@@ -114,6 +122,10 @@ extension Register.Kind {
         case .memory: "mem"
         case .object: "ptr"
         case .function: "func"
+        case .view: "sock"
+        case .packet: "pkt"
+        case .packetMeta: "pkt_meta"
+        case .packetEnd: "pkt_end"
         case .iterator: "iter"
         }
     }

@@ -90,7 +90,9 @@ struct Subsumption {
             return old.kind == new.kind && old.payload == new.payload && old.flags == new.flags
                 && match(old.id, new.id) && match(old.reference, new.reference)
         default:
-            guard old.kind == new.kind, old.payload == new.payload, old.offset == new.offset,
+            let isCovered =
+                mode != .identical && old.isPacket ? old.payload <= new.payload : old.payload == new.payload
+            guard old.kind == new.kind, isCovered, old.offset == new.offset,
                 old.flags == new.flags, match(old.id, new.id), match(old.reference, new.reference)
             else { return false }
             return mode == .identical ? old.scalar == new.scalar : old.scalar.contains(new.scalar)

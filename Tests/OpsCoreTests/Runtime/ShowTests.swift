@@ -88,7 +88,8 @@ struct ShowTests {
         #expect(byName["pol_bad"]?.reason?.problem.isEmpty == false)
         #expect(byName["pol_free"]?.verdict == .accept)
         #expect(byName["pol_free"]?.context == "policy_ops.allow")
-        #expect(byName["pol_tc"]?.verdict == .unsupported)
+        #expect(byName["pol_tc"]?.verdict == .accept)
+        #expect(byName["pol_tc"]?.context == "tc")
         let one = try policy.runtime.check(
             bytes, name: "mix.bpf.o", options: CheckOptions(program: "pol_tc", context: .none))
         #expect(one.map(\.verdict) == [.accept])
