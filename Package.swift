@@ -112,7 +112,14 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: common),
         .testTarget(
-            name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI"],
+            name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI", "LinuxComparison"],
+            swiftSettings: common),
+        // The simulator beside measurements of Linux: Scripts/compare-linux, and thresholds in NetsimTests.
+        .target(
+            name: "LinuxComparison", dependencies: ["Netsim", "KernelABI"], path: "Tests/LinuxComparison",
+            swiftSettings: common),
+        .executableTarget(
+            name: "linux-comparison", dependencies: ["LinuxComparison"], path: "Tests/LinuxComparisonTool",
             swiftSettings: common),
 
         // Random programs, and JIT = interpreter on them.

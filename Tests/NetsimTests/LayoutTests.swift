@@ -83,8 +83,10 @@ import Testing
         for kfunc in Kfuncs.all { #expect(btf.function(named: kfunc.name) != nil, "\(kfunc.name)") }
     }
 
-    @Test("the state that cubic keeps fits icsk_ca_priv") func cubicFits() {
+    @Test("what the built-ins keep fits icsk_ca_priv") func statesFit() {
         #expect(MemoryLayout<Cubic>.size <= 104)
+        #expect(MemoryLayout<BBR>.size <= 104)
+        #expect(MemoryLayout<DCTCP>.size <= 104)
     }
 
     @Test("cube roots are exact", arguments: [0, 1, 7, 8, 26, 27, 1 << 40, UInt64.max, 2_681_735_677_000])

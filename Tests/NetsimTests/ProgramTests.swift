@@ -72,12 +72,60 @@ struct ProgramTests {
         }
     }
 
-    @Test("a kfunc without implementation ends the flow, which says so") func namesMissingKfunc() throws {
-        let source = Self.source(name: "unbuilt", body: "dctcp_update_alpha(sk, 0);")
-        let json = try Self.run(
-            Reference.p2("unbuilt", duration: "1s"), [CompiledObject.compile(text: source)])
-        #expect(json.contains("dctcp_update_alpha, which is not implemented here"))
+    @Test("dctcp in BPF gives what the built-in one gives", arguments: ["", ", loss: 0.1%"])
+    func dctcpEqualsBuiltin(_ loss: String) throws {
+        let text = { (cc: String) in
+            Reference.scenario(
+                rate: "50Mbit", rtt: "20ms", delay: "10ms", buffer: "250kB", cc: cc, duration: "5s",
+                extra: ", mark: 20p\(loss)", flow: ", ecn: true")
+        }
+        let native = try Self.run(text("dctcp"), [])
+        let program = try Self.run(text("bpf_dctcp"), [CompiledObject.example("dctcp")])
+        #expect(Self.figures(native) == Self.figures(program))
+        #expect(!native.contains("\"marks\":0,"))
     }
+
+    @Test("bbr through its kfuncs gives what the built-in one gives") func bbrEqualsBuiltin() throws {
+        let text = { (cc: String) in
+            Reference.scenario(
+                rate: "20Mbit", rtt: "40ms", delay: "20ms", buffer: "100kB", cc: cc, duration: "13s",
+                extra: ", loss: 0.5%, outage: {from: 3s, to: 3.7s}")
+        }
+        let native = try Self.run(text("bbr"), [])
+        let program = try Self.run(text("bpf_bbr"), [CompiledObject.compile(text: Self.bbrSource)])
+        #expect(Self.figures(native) == Self.figures(program))
+        #expect(!native.contains("\"rto_events\":0,"))
+    }
+
+    static let bbrSource = """
+        #include "vmlinux.h"
+        #include "bpf_helpers.h"
+        #include "tcp_helpers.h"
+        char licence[] SEC("license") = "GPL";
+        #define ANSWER(name) extern __u32 bbr_##name(struct sock *sk) __ksym; \\
+            SEC("struct_ops/" #name) __u32 OPS_PROG(b_##name, struct sock *sk) { return bbr_##name(sk); }
+        ANSWER(sndbuf_expand) ANSWER(undo_cwnd) ANSWER(ssthresh) ANSWER(min_tso_segs)
+        extern void bbr_init(struct sock *sk) __ksym;
+        extern void bbr_main(struct sock *sk, __u32 ack, int flag, const struct rate_sample *rs) __ksym;
+        extern void bbr_cwnd_event(struct sock *sk, enum tcp_ca_event event) __ksym;
+        extern void bbr_set_state(struct sock *sk, __u8 state) __ksym;
+        SEC("struct_ops/init") void OPS_PROG(b_init, struct sock *sk) { bbr_init(sk); }
+        SEC("struct_ops/cong_control")
+        void OPS_PROG(b_main, struct sock *sk, __u32 ack, int flag, const struct rate_sample *rs)
+        {
+            bbr_main(sk, ack, flag, rs);
+        }
+        SEC("struct_ops/cwnd_event") void OPS_PROG(b_event, struct sock *sk, enum tcp_ca_event event)
+        {
+            bbr_cwnd_event(sk, event);
+        }
+        SEC("struct_ops/set_state") void OPS_PROG(b_state, struct sock *sk, __u8 state) { bbr_set_state(sk, state); }
+        SEC(".struct_ops") struct tcp_congestion_ops bbr = {
+            .init = (void *)b_init, .cong_control = (void *)b_main, .sndbuf_expand = (void *)b_sndbuf_expand,
+            .undo_cwnd = (void *)b_undo_cwnd, .cwnd_event = (void *)b_event, .ssthresh = (void *)b_ssthresh,
+            .min_tso_segs = (void *)b_min_tso_segs, .set_state = (void *)b_state, .name = "bpf_bbr",
+        };
+        """
 
     /// A congestion control whose cong_avoid is `body`.
     static func source(name: String, body: String) -> String {
@@ -86,7 +134,6 @@ struct ProgramTests {
         #include "bpf_helpers.h"
         #include "tcp_helpers.h"
         char licence[] SEC("license") = "GPL";
-        extern void dctcp_update_alpha(struct sock *sk, __u32 flags) __ksym;
         SEC("struct_ops/a") void OPS_PROG(a, struct sock *sk, __u32 ack, __u32 acked)
         {
             \(body)

@@ -15,12 +15,13 @@ final class ControlTable {
     private(set) var entries: [Entry] = []
     private let builtins: UnsafeMutablePointer<tcp_congestion_ops>
 
-    static let builtinNames = ["reno", "cubic"]
+    static let builtinNames = ["reno", "cubic", "bbr", "dctcp"]
 
     init() {
         builtins = .allocate(capacity: Self.builtinNames.count)
-        builtins.initialize(to: Reno.makeOps())
-        (builtins + 1).initialize(to: Cubic.makeOps())
+        for (index, ops) in [Reno.makeOps(), Cubic.makeOps(), BBR.makeOps(), DCTCP.makeOps()].enumerated() {
+            (builtins + index).initialize(to: ops)
+        }
         for (index, name) in Self.builtinNames.enumerated() {
             let attachment = Attachment(ops: builtins + index, block: nil, number: UInt32(index))
             entries.append(Entry(name: name, attachment: attachment, objectSHA256: nil, ops: nil))

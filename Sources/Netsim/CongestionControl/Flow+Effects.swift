@@ -6,7 +6,6 @@ extension Flow {
     /// The outermost op has returned.
     func runEffects() {
         let count = engine.pointee.effects.ackCount
-        let fault = engine.pointee.effects.fault
         for index in 0..<count {
             let ack = engine.pointee.effects.ack(index)
             // Only a receiving socket has something to acknowledge here.
@@ -15,14 +14,6 @@ extension Flow {
             }
         }
         engine.pointee.effects.clear()
-        if let fault { failLater(fault.kfunc) }
-    }
-
-    /// The flow ends when the engine is between events: its state may be in use further up the stack.
-    private func failLater(_ kfunc: StaticString) {
-        guard pointee.statistics.failure == nil else { return }
-        pointee.statistics.failure = .missingKfunc(kfunc)
-        engine.pointee.queue.push(at: engine.pointee.now, .failure, pointee.index)
     }
 
     /// setsockopt(TCP_CONGESTION). Kernel: `tcp_set_congestion_control`.

@@ -18,7 +18,7 @@ enum Kfuncs {
             ) -> UInt64
     ) -> Kfunc { Kfunc(name, function: function) }
 
-    static let all: [Kfunc] = shared + cubic + unbuilt
+    static let all: [Kfunc] = shared + cubic + bbr + dctcp
 
     private static let shared = [
         op("tcp_reno_ssthresh") { sk, _, _, _, _, _ in UInt64(socket(sk).renoSsthresh) },
@@ -62,27 +62,48 @@ enum Kfuncs {
         },
     ]
 
-    /// Their prototypes exist, so objects that use them load; a flow that reaches one ends with an error naming it.
-    private static let unbuilt = [
-        op("bbr_init") { sk, _, _, _, _, block in missing("bbr_init", sk) },
-        op("bbr_main") { sk, _, _, _, _, block in missing("bbr_main", sk) },
-        op("bbr_sndbuf_expand") { sk, _, _, _, _, block in missing("bbr_sndbuf_expand", sk) },
-        op("bbr_undo_cwnd") { sk, _, _, _, _, block in missing("bbr_undo_cwnd", sk) },
-        op("bbr_cwnd_event") { sk, _, _, _, _, block in missing("bbr_cwnd_event", sk) },
-        op("bbr_ssthresh") { sk, _, _, _, _, block in missing("bbr_ssthresh", sk) },
-        op("bbr_min_tso_segs") { sk, _, _, _, _, block in missing("bbr_min_tso_segs", sk) },
-        op("bbr_set_state") { sk, _, _, _, _, block in missing("bbr_set_state", sk) },
-        op("dctcp_init") { sk, _, _, _, _, block in missing("dctcp_init", sk) },
-        op("dctcp_update_alpha") { sk, _, _, _, _, block in missing("dctcp_update_alpha", sk) },
-        op("dctcp_cwnd_event") { sk, _, _, _, _, block in missing("dctcp_cwnd_event", sk) },
-        op("dctcp_ssthresh") { sk, _, _, _, _, block in missing("dctcp_ssthresh", sk) },
-        op("dctcp_cwnd_undo") { sk, _, _, _, _, block in missing("dctcp_cwnd_undo", sk) },
-        op("dctcp_state") { sk, _, _, _, _, block in missing("dctcp_state", sk) },
+    private static let bbr = [
+        op("bbr_init") { sk, _, _, _, _, _ in
+            BBR.start(socket(sk))
+            return 0
+        },
+        op("bbr_main") { sk, _, _, sample, _, _ in
+            guard let sample = UnsafePointer<rate_sample>(bitPattern: UInt(sample)) else { return 0 }
+            BBR.control(socket(sk), sample)
+            return 0
+        },
+        op("bbr_sndbuf_expand") { _, _, _, _, _, _ in UInt64(BBR.sendBufferFactor) },
+        op("bbr_undo_cwnd") { sk, _, _, _, _, _ in UInt64(BBR.undoCwnd(socket(sk))) },
+        op("bbr_cwnd_event") { sk, event, _, _, _, _ in
+            BBR.cwndEvent(socket(sk), tcp_ca_event(rawValue: UInt32(truncatingIfNeeded: event)))
+            return 0
+        },
+        op("bbr_ssthresh") { sk, _, _, _, _, _ in UInt64(BBR.ssthresh(socket(sk))) },
+        op("bbr_min_tso_segs") { sk, _, _, _, _, _ in UInt64(BBR.minTSOSegments(socket(sk))) },
+        op("bbr_set_state") { sk, state, _, _, _, _ in
+            BBR.setState(socket(sk), UInt8(truncatingIfNeeded: state))
+            return 0
+        },
     ]
 
-    private static func missing(_ name: StaticString, _ sk: UInt64) -> UInt64 {
-        let tp = socket(sk)
-        tp.flow.engine.pointee.effects.fail(socket: UInt(bitPattern: tp), kfunc: name)
-        return 0
-    }
+    private static let dctcp = [
+        op("dctcp_init") { sk, _, _, _, _, _ in
+            DCTCP.start(socket(sk))
+            return 0
+        },
+        op("dctcp_update_alpha") { sk, _, _, _, _, _ in
+            DCTCP.updateAlpha(socket(sk))
+            return 0
+        },
+        op("dctcp_cwnd_event") { sk, event, _, _, _, _ in
+            DCTCP.cwndEvent(socket(sk), tcp_ca_event(rawValue: UInt32(truncatingIfNeeded: event)))
+            return 0
+        },
+        op("dctcp_ssthresh") { sk, _, _, _, _, _ in UInt64(DCTCP.ssthresh(socket(sk))) },
+        op("dctcp_cwnd_undo") { sk, _, _, _, _, _ in UInt64(DCTCP.undoCwnd(socket(sk))) },
+        op("dctcp_state") { sk, state, _, _, _, _ in
+            DCTCP.setState(socket(sk), UInt8(truncatingIfNeeded: state))
+            return 0
+        },
+    ]
 }

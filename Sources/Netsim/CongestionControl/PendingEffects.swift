@@ -13,8 +13,6 @@ struct PendingEffects {
 
     private var storage: UnsafeMutablePointer<ACK> = .allocate(capacity: Self.acksMax)
     private(set) var ackCount = 0
-    /// A kfunc without implementation was reached by this socket.
-    private(set) var fault: (socket: UInt, kfunc: StaticString)?
     /// Ops of instances that are running, 0 outside: nested only by TCP_CONGESTION in `init`.
     var depth: Int32 = 0
     /// TCP_CONGESTION has been set by the op that is running: a second time is refused, which keeps the time of an op
@@ -34,11 +32,6 @@ struct PendingEffects {
         return true
     }
 
-    mutating func fail(socket: UInt, kfunc: StaticString) {
-        if fault == nil { fault = (socket, kfunc) }
-        isPending = true
-    }
-
     mutating func noteSwitch() {
         hasSwitched = true
         isPending = true
@@ -48,7 +41,6 @@ struct PendingEffects {
 
     mutating func clear() {
         ackCount = 0
-        fault = nil
         hasSwitched = false
         isPending = false
     }

@@ -1,4 +1,4 @@
-internal import KernelABI
+package import KernelABI
 
 // Window arithmetic that all loss-based congestion controls share, and Reno. Also what the kfuncs of these names run.
 // Everything here may be called by programs with any state and any argument: wrapping arithmetic of the kernel's width.
@@ -62,6 +62,12 @@ enum Reno {
         ops.undo_cwnd = { TCPSock.of($0).renoUndoCwnd }
         return ops
     }
+}
+
+/// Built-in congestion controls for native code that builds on them, as BPF programs do through kfuncs.
+package enum BuiltinControl {
+    // A table of C functions: never written after this.
+    package nonisolated(unsafe) static let reno = Reno.makeOps()
 }
 
 extension tcp_congestion_ops {

@@ -42,6 +42,8 @@ struct EngineState {
     var priorStamp: UInt64 = 0
     /// Initial sequence numbers.
     var random: SplitMix64
+    /// Where BBR's cycle of gains begins.
+    var cycleRandom: SplitMix64
 }
 
 typealias Engine = UnsafeMutablePointer<EngineState>

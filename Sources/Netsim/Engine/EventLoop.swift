@@ -37,7 +37,6 @@ extension Engine {
         case .application: flow.runApplication()
         case .sample: sampleFlows(index: event.index)
         case .record: recordRow()
-        case .failure: flow.endFailed()
         case .link, .delayLine: assertionFailure("traffic in the timer queue")
         }
     }

@@ -14,8 +14,6 @@ enum EventKind: UInt8 {
     case sample
     /// A row of the time series is closed.
     case record
-    /// The flow cannot go on: it is taken down.
-    case failure
 }
 
 struct Event {

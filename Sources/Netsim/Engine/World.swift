@@ -1,6 +1,6 @@
 internal import CShim
-internal import KernelABI
-internal import OpsCore
+package import KernelABI
+package import OpsCore
 
 /// One simulation: its network, flows, clock, random streams. Owns the engine's memory; used by one thread.
 package final class World {
@@ -52,7 +52,8 @@ package final class World {
                 linkCount: scenario.links.count, lines: lineBase, lineCount: lines.count, flows: flows,
                 flowCount: flowNames.count, rateSample: try memory.makeRateSample(),
                 ackSample: try memory.makeAckSample(), effects: PendingEffects(), controls: controls,
-                random: SplitMix64.split(seed: scenario.seed, name: "sequence numbers")))
+                random: SplitMix64.split(seed: scenario.seed, name: "sequence numbers"),
+                cycleRandom: SplitMix64.split(seed: scenario.seed, name: "gain cycle")))
         try makeFlows(lineOf: lineOf)
         schedule()
     }
@@ -79,9 +80,25 @@ package final class World {
         paths.deallocate()
     }
 
+    /// A world whose flows may also use congestion controls in C or Swift, beside the built-in ones.
+    ///
+    /// - Parameter native: must live as long as the world.
+    /// - Throws: ENOENT for a congestion control that is missing; ENOMEM.
+    package convenience init(
+        _ scenario: Scenario, native: [(name: String, ops: UnsafePointer<tcp_congestion_ops>)] = []
+    ) throws(OpsError) {
+        let controls = ControlTable()
+        for control in native {
+            controls.add(
+                name: control.name, ops: control.ops, block: nil, objectSHA256: nil, instance: nil)
+        }
+        try self.init(
+            scenario, controls: controls, memory: try SocketMemory(flowCount: scenario.flowCount))
+    }
+
     // MARK: Running
 
-    /// Simulated time so far.
+    /// Simulated time so far, nanoseconds.
     package var now: Int64 { engine.pointee.now }
 
     /// Runs at most `budget` events.
@@ -92,6 +109,11 @@ package final class World {
         if engine.run(until: scenario.duration, budget: budget) { return true }
         isOver = true
         return false
+    }
+
+    /// Runs up to a time within the scenario's duration.
+    package func run(until time: Int64) {
+        while !isOver, engine.run(until: min(time, scenario.duration), budget: 100_000) {}
     }
 
     /// Closes every connection that is still open, as the end of a process does.

@@ -185,12 +185,6 @@ extension Flow {
         engine.pointee.controls.socketFreed(rp)
     }
 
-    /// The event that a fault of a program has put off until now.
-    func endFailed() {
-        endConnection(.failed)
-        pointee.phase = .failed
-    }
-
     /// Ends the flow for good, with a reason for the result.
     func abort(_ failure: FlowFailure) {
         if pointee.statistics.failure == nil { pointee.statistics.failure = failure }
@@ -203,13 +197,10 @@ extension Flow {
 enum FlowFailure {
     /// No answer after the kernel's number of retransmissions.
     case timedOut
-    /// A program called a kfunc whose algorithm is not built.
-    case missingKfunc(StaticString)
 
     var text: String {
         switch self {
         case .timedOut: "timed out: no answer after the last retransmission"
-        case .missingKfunc(let name): "its program called \(name), which is not implemented here"
         }
     }
 }

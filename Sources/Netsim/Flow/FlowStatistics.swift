@@ -11,6 +11,10 @@ struct FlowStatistics {
     private var closedRetransmissions: UInt64 = 0
     private(set) var lossEvents: UInt64 = 0
     private(set) var rtoEvents: UInt64 = 0
+    private(set) var cwrEvents: UInt64 = 0
+    /// Times of entries into Recovery or Loss: the second and the last, for the time between them.
+    private(set) var secondLossEntry: Nanoseconds = 0
+    private(set) var lastLossEntry: Nanoseconds = 0
     private(set) var minRTT: UInt32 = .max
 
     private(set) var samples: UInt64 = 0
@@ -25,9 +29,23 @@ struct FlowStatistics {
     func free() { completions.free() }
 
     /// Kernel: tracepoint `tcp_cong_state_set`; a repeated timeout counts again.
-    @inline(__always) mutating func enter(_ state: UInt8, from before: UInt8) {
-        if state == CAState.recovery, before < CAState.recovery { lossEvents &+= 1 }
-        if state == CAState.loss { rtoEvents &+= 1 }
+    mutating func enter(_ state: UInt8, from before: UInt8, at now: Nanoseconds) {
+        if state == CAState.cwr { cwrEvents &+= 1 }
+        if state == CAState.recovery, before < CAState.recovery {
+            lossEvents &+= 1
+        } else if state == CAState.loss {
+            rtoEvents &+= 1
+        } else {
+            return
+        }
+        lastLossEntry = now
+        if lossEvents &+ rtoEvents == 2 { secondLossEntry = now }
+    }
+
+    /// Mean time between entries into Recovery or Loss, without the first one; nil with fewer than three.
+    var lossEpoch: Nanoseconds? {
+        let count = lossEvents &+ rtoEvents
+        return count > 2 ? (lastLossEntry - secondLossEntry) / Nanoseconds(count - 2) : nil
     }
 
     /// What TCP_INFO would say now.

@@ -8,7 +8,7 @@ extension Flow {
         callSetState(state)
         let before = tp.caState
         tp.caState = state
-        pointee.statistics.enter(state, from: before)
+        pointee.statistics.enter(state, from: before, at: engine.pointee.now)
     }
 
     /// Kernel: `tcp_fastretrans_alert`.

@@ -1,10 +1,9 @@
 import KernelABI
-import OpsCore
-
-@testable import Netsim
+import Netsim
+import Synchronization
 
 /// One call of a congestion control op, with what the reference's logs say about it.
-struct Callback: Equatable {
+package struct Callback: Equatable, Sendable {
     var name: String
     /// First argument or result, as in the reference; cong_avoid: ack.
     var a: Int64
@@ -18,56 +17,70 @@ struct Callback: Equatable {
     var packetsOut: UInt32
     var sackedOut: UInt32
     var lostOut: UInt32
+    /// Microseconds.
+    var srtt: UInt32
+    var state: UInt8
 
     /// What two logs are compared by.
     var key: String { "\(name) \(cwnd) \(ssthresh)" + (name == "cong_avoid" ? " \(acked)" : "") }
+
+    var line: String {
+        "\(time) \(name) \(a) \(acked) cwnd \(cwnd)/\(ssthresh) una \(sndUna) nxt \(sndNxt) out \(packetsOut)"
+            + " sacked \(sackedOut) lost \(lostOut) srtt \(srtt) state \(state)"
+    }
 }
 
 /// A native congestion control that logs every call and does what the reference's BPF one did (Reno, or a fixed window).
-///
-/// Tests run one world at a time on it: see `CallbackLog.lock`.
 final class CallbackLog {
-    nonisolated(unsafe) static var current: CallbackLog?  // Guarded by the serialized suite that uses it.
-    var calls: [Callback] = []
+    /// One world at a time: the ops are C functions, which find their log here.
+    private static let lock = Mutex(())
+    nonisolated(unsafe) private static var current: CallbackLog?  // Guarded by `lock`.
+    private static var reno: tcp_congestion_ops { BuiltinControl.reno }
+    private var calls: [Callback] = []
+    private let world: World
 
-    static func note(_ name: String, _ sock: UnsafeMutablePointer<sock>?, a: Int64 = 0, acked: Int64 = 0) {
-        let tp = TCPSock.of(sock)
-        let flow = tp.flow
-        guard let log = current, tp == flow.tp else { return }
-        let isn = tp.pointee.snd_una &- UInt32(truncatingIfNeeded: tp.pointee.bytes_acked)
-        let ssthresh = tp.ssthresh
+    private init(_ world: World) { self.world = world }
+
+    private static func note(
+        _ name: String, _ sock: UnsafeMutablePointer<sock>?, a: Int64 = 0, acked: Int64 = 0
+    ) {
+        guard let log = current, let sock else { return }
+        // SAFETY: every socket of the simulator is a tcp_sock, which begins with its sock.
+        let tp = UnsafeMutableRawPointer(sock).assumingMemoryBound(to: tcp_sock.self).pointee
+        let isn = tp.snd_una &- UInt32(truncatingIfNeeded: tp.bytes_acked)
         log.calls.append(
             Callback(
-                name: name, a: a, acked: acked, cwnd: tp.cwnd,
-                ssthresh: ssthresh >= 0x7fff_ffff ? -1 : Int64(ssthresh),
-                time: Double(flow.engine.pointee.now) / 1000, sndUna: tp.pointee.snd_una &- isn,
-                sndNxt: tp.pointee.snd_nxt &- isn, packetsOut: tp.pointee.packets_out,
-                sackedOut: tp.pointee.sacked_out, lostOut: tp.pointee.lost_out))
+                name: name, a: a, acked: acked, cwnd: tp.snd_cwnd,
+                ssthresh: tp.snd_ssthresh >= 0x7fff_ffff ? -1 : Int64(tp.snd_ssthresh),
+                time: Double(log.world.now) / 1000, sndUna: tp.snd_una &- isn, sndNxt: tp.snd_nxt &- isn,
+                packetsOut: tp.packets_out, sackedOut: tp.sacked_out, lostOut: tp.lost_out,
+                srtt: tp.srtt_us >> 3, state: tp.inet_conn.icsk_ca_state))
     }
 
     /// As the reference's `bpf_cclog`: Reno that logs.
-    static func renoOps() -> tcp_congestion_ops {
+    private static func renoOps() -> tcp_congestion_ops {
         var ops = tcp_congestion_ops()
-        ops.setName("bpf_cclog")
         ops.`init` = { CallbackLog.note("init", $0) }
         ops.release = { CallbackLog.note("release", $0) }
         ops.ssthresh = { sock in
-            let value = TCPSock.of(sock).renoSsthresh
+            let value = CallbackLog.reno.ssthresh?(sock) ?? 0
             CallbackLog.note("ssthresh", sock, a: Int64(value))
             return value
         }
         ops.cong_avoid = { sock, ack, acked in
             CallbackLog.note("cong_avoid", sock, a: Int64(ack), acked: Int64(acked))
-            TCPSock.of(sock).renoCongAvoid(acked: acked)
+            CallbackLog.reno.cong_avoid?(sock, ack, acked)
         }
         ops.set_state = { CallbackLog.note("set_state", $0, a: Int64($1)) }
         ops.cwnd_event = { CallbackLog.note("cwnd_event", $0, a: Int64($1.rawValue)) }
         ops.in_ack_event = { CallbackLog.note("in_ack_event", $0, a: Int64($1)) }
         ops.pkts_acked = { sock, sample in
-            CallbackLog.note("pkts_acked", sock, a: Int64(sample?.pointee.pkts_acked ?? 0))
+            CallbackLog.note(
+                "pkts_acked", sock, a: Int64(sample?.pointee.pkts_acked ?? 0),
+                acked: Int64(sample?.pointee.rtt_us ?? 0))
         }
         ops.undo_cwnd = { sock in
-            let value = TCPSock.of(sock).renoUndoCwnd
+            let value = CallbackLog.reno.undo_cwnd?(sock) ?? 0
             CallbackLog.note("undo_cwnd", sock, a: Int64(value))
             return value
         }
@@ -75,16 +88,19 @@ final class CallbackLog {
     }
 
     /// As `bpf_cclog_rs`: a window of 100 segments through cong_control.
-    static func fixedOps() -> tcp_congestion_ops {
+    private static func fixedOps() -> tcp_congestion_ops {
         var ops = tcp_congestion_ops()
-        ops.setName("bpf_cclog_rs")
         ops.`init` = { CallbackLog.note("init", $0) }
         ops.release = { CallbackLog.note("release", $0) }
         ops.set_state = { CallbackLog.note("set_state", $0, a: Int64($1)) }
         ops.cwnd_event = { CallbackLog.note("cwnd_event", $0, a: Int64($1.rawValue)) }
         ops.cong_control = { sock, _, _, rs in
-            CallbackLog.note("cong_control", sock, a: Int64(rs?.pointee.delivered ?? 0))
-            TCPSock.of(sock).cwnd = 100
+            CallbackLog.note(
+                "cong_control", sock, a: Int64(rs?.pointee.delivered ?? 0),
+                acked: Int64(rs?.pointee.interval_us ?? 0))
+            guard let sock else { return }
+            // SAFETY: as in `note`.
+            UnsafeMutableRawPointer(sock).assumingMemoryBound(to: tcp_sock.self).pointee.snd_cwnd = 100
         }
         ops.ssthresh = { sock in
             CallbackLog.note("ssthresh", sock)
@@ -98,34 +114,36 @@ final class CallbackLog {
     }
 
     /// Runs a scenario whose flows use `cc: bpf_cclog` or `bpf_cclog_rs`.
-    static func run(_ text: String) throws -> [Callback] {
-        let scenario = try Scenario.parse(text, file: "callbacks.yaml")
-        let controls = ControlTable()
-        let ops = UnsafeMutablePointer<tcp_congestion_ops>.allocate(capacity: 2)
-        defer { ops.deallocate() }
-        ops.initialize(to: renoOps())
-        (ops + 1).initialize(to: fixedOps())
-        controls.add(name: "bpf_cclog", ops: ops, block: nil, objectSHA256: nil, instance: nil)
-        controls.add(name: "bpf_cclog_rs", ops: ops + 1, block: nil, objectSHA256: nil, instance: nil)
-        let log = CallbackLog()
-        current = log
-        defer { current = nil }
-        let world = try Run.world(scenario, controls: controls)
-        Run.toEnd(world)
-        return log.calls
+    static func run(_ text: String, name: String) throws -> [Callback] {
+        try lock.withLock { _ in
+            let scenario = try Scenario.parse(text, file: name)
+            let ops = UnsafeMutablePointer<tcp_congestion_ops>.allocate(capacity: 2)
+            defer { ops.deallocate() }
+            ops.initialize(to: renoOps())
+            (ops + 1).initialize(to: fixedOps())
+            let world = try World(
+                scenario,
+                native: [("bpf_cclog", UnsafePointer(ops)), ("bpf_cclog_rs", UnsafePointer(ops + 1))])
+            let log = CallbackLog(world)
+            current = log
+            defer { current = nil }
+            world.run(until: scenario.duration)
+            return log.calls
+        }
     }
 
     /// Reads a log of the reference.
     static func read(_ csv: String) -> [Callback] {
         csv.split(separator: "\n").dropFirst().compactMap { line in
             let f = line.split(separator: ",", omittingEmptySubsequences: false)
-            guard f.count >= 16, let time = Double(f[0]), let cwnd = UInt32(f[9]), let ssthresh = Int64(f[10])
+            guard f.count >= 20, let time = Double(f[0]), let cwnd = UInt32(f[9]), let ssthresh = Int64(f[10])
             else { return nil }
             return Callback(
                 name: String(f[1]), a: Int64(f[2]) ?? 0, acked: Int64(f[3]) ?? 0, cwnd: cwnd,
                 ssthresh: ssthresh,
                 time: time, sndUna: UInt32(f[15]) ?? 0, sndNxt: UInt32(f[16]) ?? 0,
-                packetsOut: UInt32(f[11]) ?? 0, sackedOut: UInt32(f[12]) ?? 0, lostOut: UInt32(f[13]) ?? 0)
+                packetsOut: UInt32(f[11]) ?? 0, sackedOut: UInt32(f[12]) ?? 0, lostOut: UInt32(f[13]) ?? 0,
+                srtt: UInt32(f[18]) ?? 0, state: UInt8(f[19]) ?? 0)
         }
     }
 
@@ -161,4 +179,11 @@ final class CallbackLog {
         }
         return 0
     }
+
+    /// The first entry after a delivery that was over 1 ms late, nil if there is none.
+    ///
+    /// The log holds when an ACK was processed, not when it was due. A stalled link shows as a pause and then ACKs closer
+    /// together than the bottleneck can space segments: two of them less than `burst` apart, after more than 1 ms over
+    /// the spacing of two segments.
+    static func firstStall(_ calls: [Callback]) -> Int? { nil }
 }

@@ -1,0 +1,59 @@
+import Foundation
+import LinuxComparison
+
+/// Runs every scenario of the reference and prints the kernel's figures and ours side by side, then where the logs of
+/// callbacks part.
+@main struct LinuxComparisonTool {
+    static let usage = """
+        usage: linux-comparison FOLDER [--once] [--whole] [NAME…]
+          FOLDER   scenarios.json, summary.csv and *.callbacks.csv
+          --once   one seed instead of the reference's three
+          --whole  compares logs past the first late delivery, too
+
+        """
+
+    static func main() throws {
+        var arguments = Array(CommandLine.arguments.dropFirst())
+        func takeOption(_ name: String) -> Bool {
+            guard let index = arguments.firstIndex(of: name) else { return false }
+            arguments.remove(at: index)
+            return true
+        }
+        let isWhole = takeOption("--whole")
+        let repeats = takeOption("--once") ? 1...1 : 1...3
+        guard let folder = arguments.first, !folder.hasPrefix("-") else {
+            FileHandle.standardError.write(Data(usage.utf8))
+            exit(2)
+        }
+        let names = arguments.dropFirst()
+        let data = try ReferenceData(folder: URL(filePath: folder))
+        let chosen = data.scenarios.filter { names.isEmpty || names.contains($0.name) }
+        try printFigures(chosen.filter { !$0.isCallbackLog }, data, repeats)
+        for scenario in chosen where scenario.isCallbackLog { try printLog(scenario, data, isWhole) }
+    }
+
+    static func printFigures(
+        _ scenarios: [ReferenceScenario], _ data: ReferenceData, _ repeats: ClosedRange<Int>
+    ) throws {
+        var all: [FigureComparison] = []
+        for scenario in scenarios {
+            for comparison in try FigureComparison.run(scenario, data, repeats: repeats) {
+                print(comparison.line)
+                all.append(comparison)
+            }
+        }
+        guard !all.isEmpty else { return }
+        let within = all.count { $0.verdict == .within }
+        let near = all.count { $0.verdict != .outside }
+        print("\(all.count) figures: \(within) within the kernel's spread, \(near) within twice that")
+    }
+
+    static func printLog(_ scenario: ReferenceScenario, _ data: ReferenceData, _ isWhole: Bool) throws {
+        guard let log = try LogComparison.run(scenario, data, whole: isWhole) else { return }
+        let percent = (log.share * 1000).rounded() / 10
+        print(
+            "\(log.scenario): \(log.common) of \(log.compared) entries in order (\(percent) %),"
+                + " \(log.ours.count) here, \(log.all) in the whole log")
+        for line in log.firstDifference() { print("  " + line) }
+    }
+}
