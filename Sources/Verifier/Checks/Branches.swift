@@ -64,7 +64,7 @@ extension Explorer {
         events.append(Event(insn: Int32(pc), previous: before, kind: .taken))
         taken.lastEvent = Int32(events.count - 1)
         note(.notTaken)
-        jumpsSinceCheckpoint += 1
+        jumpsSinceStore += 1
         return taken
     }
 

@@ -6,25 +6,30 @@ extension Explorer {
         state.dropDead(liveness, at: pc)
         var ancestor: Int32 = -1
         var turns = 0
+        let isFuelled = flow.isFuelled[pc]
+        var stores = isFuelled || (jumpsSinceStore >= 2 && insnsSinceStore >= 8)
         for index in checkpointsAt[pc].reversed() {
             guard let stored = checkpoints[Int(index)].state else { continue }
             if checkpoints[Int(index)].branches > 0 {
                 if ancestor < 0 { ancestor = index }
                 turns += 1
                 if try closesLoop(at: index, stored) { return true }
+                // A turn of a loop that is followed turn by turn: some of its states are enough.
+                if !isFuelled && jumpsSinceStore < 20 && insnsSinceStore < 100 { stores = false }
             } else if !isPruningOff, prunes(at: index, stored) {
                 return true
             }
-            noteMiss(index)
+            // Where no state will be stored, the loop's earlier ones must stay.
+            if stores && !isFuelled { noteMiss(index) }
         }
-        if flow.isFuelled[pc], ancestor >= 0, let stored = checkpoints[Int(ancestor)].state,
+        if isFuelled, ancestor >= 0, let stored = checkpoints[Int(ancestor)].state,
             stored.draws < state.draws
         {
             let isLong = turns >= Explorer.turnsWithPrecision
             widen(towards: stored, precise: isLong ? nil : checkpoints[Int(ancestor)].precise)
             if try closesLoop(at: ancestor, stored) { return true }
         }
-        if flow.isFuelled[pc] || (jumpsSinceCheckpoint >= 2 && insnsSinceCheckpoint >= 8) { try store() }
+        if stores { try store() }
         return false
     }
 
@@ -35,9 +40,9 @@ extension Explorer {
     /// Stored states that never match are not worth looking at again.
     private mutating func noteMiss(_ index: Int32) {
         checkpoints[Int(index)].misses += 1
-        let patience: Int32 = checkpoints[Int(index)].branches > 0 ? 64 : 3
+        let patience: Int32 = 3
         let hits = checkpoints[Int(index)].hits
-        guard !flow.isFuelled[pc], checkpoints[Int(index)].misses > hits * patience + patience else { return }
+        guard checkpoints[Int(index)].misses > hits * patience + patience else { return }
         checkpointsAt[pc].removeAll { $0 == index }
         if let state = checkpoints[Int(index)].state { storedBytes -= Explorer.byteCount(of: state) }
         checkpoints[Int(index)].state = nil
@@ -58,8 +63,8 @@ extension Explorer {
         checkpointsAt[pc].append(index)
         parent = index
         distance = 0
-        jumpsSinceCheckpoint = 0
-        insnsSinceCheckpoint = 0
+        jumpsSinceStore = 0
+        insnsSinceStore = 0
         storedBytes += Explorer.byteCount(of: state)
         guard storedBytes <= Explorer.memoryLimit else {
             throw Rejection(

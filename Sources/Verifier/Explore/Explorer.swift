@@ -54,8 +54,8 @@ struct Explorer {
     var pc = 0
     var parent: Int32 = -1
     var distance: UInt64 = 0
-    var jumpsSinceCheckpoint = 0
-    var insnsSinceCheckpoint = 0
+    var jumpsSinceStore = 0
+    var insnsSinceStore = 0
 
     var pending: [Pending] = []
     var checkpoints: [Checkpoint] = []
@@ -107,7 +107,7 @@ struct Explorer {
             }
             processed += 1
             distance += 1
-            insnsSinceCheckpoint += 1
+            insnsSinceStore += 1
             guard processed <= budget else {
                 throw Rejection(
                     .programStructure, "BPF program is too large. Processed \(processed) insn",
@@ -123,7 +123,7 @@ struct Explorer {
             switch try step(image.insns[pc]) {
             case .next: pc += image.insns[pc].isWideLoad ? 2 : 1
             case .jump(let target):
-                jumpsSinceCheckpoint += 1
+                jumpsSinceStore += 1
                 pc = target
             case .end:
                 finishPath(suffix: 0)
@@ -200,8 +200,6 @@ struct Explorer {
         pc = next.pc
         parent = next.parent
         distance = next.distance
-        jumpsSinceCheckpoint = 1
-        insnsSinceCheckpoint = 0
         return true
     }
 
