@@ -6,10 +6,12 @@ import BPF
 /// the control flow of all functions at once, since a call reads what its callee reads.
 struct Liveness {
     private(set) var before: [UInt16]
+    let stack: StackLiveness
 
     /// - Parameter mainReturnsValue: whether R0 matters when the main function exits.
     init(_ image: ProgramImage, _ flow: ControlFlow, mainReturnsValue: Bool) {
         before = Array(repeating: 0, count: image.insns.count)
+        stack = StackLiveness(image, flow)
         var changed = true
         while changed {
             changed = false

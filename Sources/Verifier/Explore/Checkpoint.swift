@@ -89,18 +89,21 @@ extension State {
         return result
     }
 
-    /// Forgets registers that will not be read, so that they do not tell states apart.
+    /// Forgets registers and stack slots that will not be read, so that they do not tell states apart.
     mutating func dropDead(_ liveness: Liveness, at pc: Int) {
         for index in frames.indices {
             let live: UInt16
             if index == top {
                 live = liveness.before[pc]
+                dropSlots(frame: index, live: liveness.stack.before[pc])
             } else {
                 // A caller resumes behind the call with R6–R9; a callback's call is looked at again.
                 let callee = frames[index + 1]
                 live =
                     (liveness.before[callee.callSite + 1] & 0x3c0)
                     | (callee.isCallback ? liveness.before[callee.callSite] : 0)
+                // What the callee may read through the addresses it was given counts as read by the call.
+                dropSlots(frame: index, live: liveness.stack.before[callee.callSite])
             }
             for register in 0..<10
             where live & (1 << UInt16(register)) == 0
@@ -108,6 +111,13 @@ extension State {
             {
                 frames[index].registers[register] = .uninitialised
             }
+        }
+    }
+
+    private mutating func dropSlots(frame: Int, live: StackLiveness.Words) {
+        for slot in frames[frame].slots.indices where live >> UInt128(2 * slot) & 3 == 0 {
+            let value = frames[frame].slots[slot]
+            if !value.isUninitialised && !value.isOpaque { frames[frame].slots[slot] = StackSlot() }
         }
     }
 }
