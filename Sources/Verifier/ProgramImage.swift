@@ -90,12 +90,15 @@ package struct MapDescription: Sendable {
     package var keyType: TypeID?
     /// Contents of a frozen map (`.rodata`, `.kconfig`): constants for the verifier.
     package var constants: [UInt8]?
+    /// Of a map of maps, what each of its maps looks like; else empty. (An array, since a struct cannot hold itself.)
+    package var inner: [MapDescription]
     /// Programs may not write it (`.rodata`, `.kconfig`, BPF_F_RDONLY_PROG).
     package var isReadOnly: Bool
 
     package init(
         name: String, type: MapType, keySize: Int, valueSize: Int, maxEntries: Int, flags: UInt32 = 0,
-        valueType: TypeID? = nil, keyType: TypeID? = nil, constants: [UInt8]? = nil, isReadOnly: Bool = false
+        valueType: TypeID? = nil, keyType: TypeID? = nil, constants: [UInt8]? = nil, isReadOnly: Bool = false,
+        inner: MapDescription? = nil
     ) {
         self.name = name
         self.type = type
@@ -107,6 +110,7 @@ package struct MapDescription: Sendable {
         self.keyType = keyType
         self.constants = constants
         self.isReadOnly = isReadOnly
+        self.inner = inner.map { [$0] } ?? []
     }
 }
 
@@ -125,6 +129,11 @@ package struct KfuncPrototype: Sendable {
         package static let iterNew = Flags(rawValue: 1 << 8)
         package static let iterNext = Flags(rawValue: 1 << 9)
         package static let iterDestroy = Flags(rawValue: 1 << 10)
+        package static let rcuProtected = Flags(rawValue: 1 << 11)
+        package static let fastcall = Flags(rawValue: 1 << 12)
+        package static let arenaResult = Flags(rawValue: 1 << 13)
+        package static let arenaArgument1 = Flags(rawValue: 1 << 14)
+        package static let arenaArgument2 = Flags(rawValue: 1 << 15)
     }
     package var name: String
     /// FUNC in the BTF that offers it.

@@ -29,7 +29,31 @@ package struct HelperPrototype: Sendable {
         case constantString
         /// A trusted pointer to an object of one of these structs.
         case object([String])
+        /// Like `object`, or NULL.
+        case objectOrNull([String])
+        /// A referenced object of one of these structs, which the helper takes over.
+        case objectReleased([String])
         case spinLock
+        /// The program's context.
+        case context
+        /// Constant size, perhaps 0, of the memory that the result points to.
+        case allocationSize
+        /// Record of a ring buffer, which the helper takes over.
+        case record
+        /// Any dynptr that was made.
+        case dynptr
+        /// Room for a dynptr of this kind, which the helper makes.
+        case dynptrOut(DynptrKind)
+        /// A dynptr of this kind, which the helper takes over.
+        case dynptrReleased(DynptrKind)
+        /// The `struct bpf_timer` of a map value.
+        case timer
+        /// A `__kptr` field of a map value or allocated object.
+        case kptrField
+        /// A referenced object for the kptr field in the first argument, which the helper takes over; or NULL.
+        case kptrValue
+        /// Address of a variable that each CPU has a copy of.
+        case percpuVariable
         case callback
         /// Pointer to stack or NULL, handed to the callback.
         case callbackContext
@@ -44,6 +68,24 @@ package struct HelperPrototype: Sendable {
         case mapValueOrNull
         /// A trusted object of this struct, or NULL.
         case objectOrNull(String)
+        case object(String)
+        /// As many bytes as the `allocationSize` argument says, or NULL; a ring buffer's record if so.
+        case memoryOrNull(isRecord: Bool)
+        /// What the kptr field in the first argument held.
+        case kptr
+        /// One CPU's copy of the variable in the first argument.
+        case percpuCopy(maybeNull: Bool)
+    }
+
+    package struct Traits: OptionSet, Sendable {
+        package var rawValue: UInt8
+        package init(rawValue: UInt8) { self.rawValue = rawValue }
+        /// The result is a reference that the program must release.
+        package static let acquires = Traits(rawValue: 1 << 0)
+        /// It may wait.
+        package static let mightSleep = Traits(rawValue: 1 << 1)
+        /// Packet data may lie elsewhere afterwards.
+        package static let changesPacket = Traits(rawValue: 1 << 2)
     }
 
     package let id: Int32
@@ -51,6 +93,7 @@ package struct HelperPrototype: Sendable {
     package let result: Result
     /// Map types that the first argument may have; nil: it is no map, or any will do.
     package let maps: Set<MapType>?
+    package let traits: Traits
 
     package var name: String { HelperPrototype.name(of: id) }
 
@@ -68,20 +111,23 @@ package struct HelperPrototype: Sendable {
     }
 
     /// Whether it turns a callback, and so draws on fuel.
-    static func isLoop(_ id: Int32) -> Bool { id == 181 || id == 164 }
+    static func isLoop(_ id: Int32) -> Bool { loops.contains(id) }
+    private static let loops = Set(
+        ["loop", "for_each_map_elem", "find_vma", "user_ringbuf_drain"].compactMap { id(named: $0) })
 
     /// Helpers whose rules are built, by id.
     package static let known: [Int32: HelperPrototype] = {
         var table: [Int32: HelperPrototype] = [:]
-        for entry in entries { table[entry.id] = entry }
+        for entry in entries + resources { table[entry.id] = entry }
         return table
     }()
 
-    private static func entry(
-        _ name: String, _ arguments: [Argument], _ result: Result = .scalar, maps: Set<MapType>? = nil
+    static func entry(
+        _ name: String, _ arguments: [Argument], _ result: Result = .scalar, maps: Set<MapType>? = nil,
+        _ traits: Traits = []
     ) -> HelperPrototype {
         guard let id = id(named: name) else { preconditionFailure("no helper \(name)") }
-        return HelperPrototype(id: id, arguments: arguments, result: result, maps: maps)
+        return HelperPrototype(id: id, arguments: arguments, result: result, maps: maps, traits: traits)
     }
 
     private static let keyed: Set<MapType> = [
@@ -101,8 +147,6 @@ package struct HelperPrototype: Sendable {
         entry("map_peek_elem", [.map, .mapValueOut], .status(0), maps: [.queue, .stack]),
         entry("for_each_map_elem", [.map, .callback, .callbackContext, .scalar], maps: keyed),
         entry("loop", [.scalar, .callback, .callbackContext, .scalar]),
-        entry("ringbuf_output", [.map, .memory, .sizeOrZero, .scalar], .status(0), maps: [.ringbuf]),
-        entry("ringbuf_query", [.map, .scalar], maps: [.ringbuf]),
 
         entry("ktime_get_ns", []), entry("ktime_get_boot_ns", []), entry("ktime_get_coarse_ns", []),
         entry("ktime_get_tai_ns", []), entry("jiffies64", []), entry("get_prandom_u32", []),
@@ -124,8 +168,6 @@ package struct HelperPrototype: Sendable {
         entry("probe_read_str", [.memoryOut, .sizeOrZero, .anything]),
         entry("probe_read_kernel_str", [.memoryOut, .sizeOrZero, .anything]),
         entry("probe_read_user_str", [.memoryOut, .sizeOrZero, .anything]),
-
-        entry("spin_lock", [.spinLock], .void), entry("spin_unlock", [.spinLock], .void),
 
         entry("setsockopt", [socket, .scalar, .scalar, .memory, .size], .status(0)),
         entry("getsockopt", [socket, .scalar, .scalar, .memoryOut, .size], .status(0)),

@@ -10,75 +10,70 @@ extension Explorer {
     }
 
     mutating func checkIterator(
-        _ value: Register, _ register: UInt8, _ facts: KfuncFacts, _ target: BTF
-    ) throws(Rejection) -> (frame: Int, offset: Int, byteCount: Int) {
-        let parameter = facts.prototype.parameters[0]
+        _ value: Register, _ register: UInt8, _ index: Int, _ facts: KfuncFacts, _ target: BTF
+    ) throws(Rejection) -> StackObject {
+        let parameter = facts.prototype.parameters[index]
         guard let type = target.pointee(of: parameter.type), case .composite(let composite) = target[type],
             composite.byteCount > 0
         else { throw Rejection.unsupported("kfunc \(facts.kfunc.name) (its iterator is not a struct)") }
-        let byteCount = (composite.byteCount + 7) & ~7
-        guard value.kind == .stack, let offset = value.constantOffset, offset % 8 == 0 else {
-            throw Rejection(
-                .callType, "arg#0 expected pointer to an iterator on stack",
-                reason: "\(facts.kfunc.name) takes the address of a local struct \(composite.name).")
-        }
-        let access = Access(register: register, pointer: value, offset: 0, byteCount: byteCount)
-        let (frame, low, _) = try stackExtent(access, isWrite: true)
-        if facts.kfunc.flags.contains(.iterNew) {
-            noteStack(frame, low)
-            growStack(frame, low)
-            try checkNoOpaque(frame, low..<low + byteCount)
-            return (frame, low, byteCount)
-        }
-        for part in 0..<byteCount / 8 {
-            let slot = slotIndex(low, part)
-            let slots = state.frames[frame].slots
-            guard slot < slots.count, slots[slot].isOpaque, slots[slot].spill.payload == Int32(type.index),
-                slots[slot].spill.offset == Int32(part),
-                slots[slot].spill.id == slots[slotIndex(low, 0)].spill.id
-            else {
+        let isNew = facts.kfunc.flags.contains(.iterNew)
+        let place = try stackObject(
+            value, register, byteCount: composite.byteCount, isNew: isNew,
+            Rejection(
+                .callType, "arg#\(index) expected pointer to an iterator on stack",
+                reason: "\(facts.kfunc.name) takes the address of a local struct \(composite.name)."))
+        if isNew {
+            guard !state.hasOpaqueSlot(in: place) else {
                 throw Rejection(
-                    .callType, "expected an initialized iter_\(composite.name) as arg #0",
-                    reason: "\(facts.kfunc.name) needs an iterator that was made and not destroyed yet.")
+                    .callType, "expected uninitialized iter_\(composite.name) as arg #\(index)",
+                    reason: "Something that only its own functions may touch lives there.",
+                    suggestion: "Destroy the iterator before making another in the same variable.")
             }
+            return place
         }
-        return (frame, low, byteCount)
+        let description = state.description(of: place, kind: .iterator)
+        if let description, description.flags.contains(.untrusted) {
+            throw Rejection(
+                .executionContext, "expected an RCU CS when using \(facts.kfunc.name)",
+                reason: "The RCU section in which the iterator was made is over.",
+                suggestion: "Keep the whole loop between bpf_rcu_read_lock() and bpf_rcu_read_unlock().")
+        }
+        guard description?.payload == Int32(type.index) else {
+            throw Rejection(
+                .callType, "expected an initialized iter_\(composite.name) as arg #\(index)",
+                reason: "\(facts.kfunc.name) needs an iterator that was made and not destroyed yet.")
+        }
+        return place
     }
-
-    private func slotIndex(_ low: Int, _ part: Int) -> Int { Explorer.position(low + 8 * part).slot }
 
     mutating func iteratorNew(_ facts: KfuncFacts) throws(Rejection) -> Flow {
         guard let iterator = facts.iterator,
             let type = context.target?.pointee(of: facts.prototype.parameters[0].type)
         else { return .next }
-        let id = newID()
-        state.references.append(Reference(id: id, insn: pc))
-        note(.acquired)
-        for part in 0..<iterator.byteCount / 8 {
-            var register = Register(kind: .iterator, payload: type.index, offset: part, id: id)
-            register.reference = id
-            state.frames[iterator.frame].slots[slotIndex(iterator.offset, part)].store(opaque: register)
-        }
+        let id = acquire()
+        var description = Register(kind: .iterator, payload: type.index, id: id)
+        description.reference = id
+        if facts.has(.rcuProtected) { description.flags.insert(.rcu) }
+        state.place(description, at: iterator)
         clobberArguments()
         state[0] = .unknown
         return .next
     }
 
     mutating func iteratorNext(_ facts: KfuncFacts, _ target: BTF) throws(Rejection) -> Flow {
-        guard let iterator = facts.iterator else { return .next }
-        let first = state.frames[iterator.frame].slots[slotIndex(iterator.offset, 0)].spill
+        guard let iterator = facts.iterator, let first = state.description(of: iterator, kind: .iterator)
+        else { return .next }
         clobberArguments()
         if !first.flags.contains(.drained) {
             var turn = state
             turn.draws = turn.draws == .max ? .max : turn.draws + 1
             var element = try element(of: facts, target)
+            if element.kind == .object { element.flags.insert(first.flags.contains(.rcu) ? .rcu : .trusted) }
             element.reference = first.reference
             turn[0] = element
             putAside(turn, at: pc + 1)
         }
-        for part in 0..<iterator.byteCount / 8 {
-            state.frames[iterator.frame].slots[slotIndex(iterator.offset, part)].spill.flags.insert(.drained)
-        }
+        state.change(iterator) { $0.flags.insert(.drained) }
         state[0] = Register(constant: 0)
         return .next
     }
@@ -97,12 +92,10 @@ extension Explorer {
     }
 
     mutating func iteratorDestroy(_ facts: KfuncFacts) throws(Rejection) -> Flow {
-        guard let iterator = facts.iterator else { return .next }
-        let first = state.frames[iterator.frame].slots[slotIndex(iterator.offset, 0)].spill
-        for part in 0..<iterator.byteCount / 8 {
-            state.frames[iterator.frame].slots[slotIndex(iterator.offset, part)] = StackSlot()
-        }
-        drop(reference: first.reference)
+        guard let iterator = facts.iterator, let first = state.description(of: iterator, kind: .iterator)
+        else { return .next }
+        state.remove(iterator)
+        state.release(first.reference)
         note(.released)
         clobberArguments()
         state[0] = .uninitialised

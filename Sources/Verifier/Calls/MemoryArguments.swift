@@ -57,8 +57,9 @@ extension Explorer {
         case .stack: try checkStackMemory(access, isOut: isOut, isExact: isExact)
         case .mapValue: try checkMapMemory(access, isOut: isOut)
         case .mapKey where !isOut:
-            try checkRegion(access, size: image.maps[Int(pointer.payload)].keySize, what: "map_key")
+            try checkRegion(access, size: maps[Int(pointer.payload)].keySize, what: "map_key")
         case .packet, .packetMeta: try checkPacket(access, isOut ? [.passable, .writable] : .passable)
+        case .allocated where !pointer.flags.contains(.percpu): try checkAllocated(access)
         case .memory where !(isOut && pointer.flags.contains(.readOnly)):
             try checkRegion(access, size: Int(pointer.payload), what: "mem")
         default:
@@ -73,7 +74,7 @@ extension Explorer {
         noteStack(frame, low)
         guard isOut else { return try checkInitialised(frame, low..<high, allowsPointers: false) }
         growStack(frame, low)
-        try checkNoOpaque(frame, low..<high)
+        try checkNoObject(frame, low..<high)
         // Of memory that may be written in part, the rest must have been something before: later reads are allowed
         // only for bytes that were.
         scribble(frame, low..<high, initialises: isExact && access.pointer.scalar.isConstant)

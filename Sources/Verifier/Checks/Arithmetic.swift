@@ -218,7 +218,7 @@ extension Explorer {
         switch insn.src {
         case PseudoLoad.mapFD: state[dst] = Register(kind: .mapHandle, payload: Int(insn.imm))
         case PseudoLoad.mapValue:
-            let map = image.maps[Int(insn.imm)]
+            let map = maps[Int(insn.imm)]
             let offset = Int(UInt32(truncatingIfNeeded: high >> 32))
             guard map.type == .array, map.maxEntries >= 1, offset < map.valueSize else {
                 throw Rejection(

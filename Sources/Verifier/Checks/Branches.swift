@@ -103,17 +103,16 @@ extension Explorer {
         if pointer.isNonNullPointer { return equal ? .next : .jump(target) }
         var taken = forked()
         if pointer.maybeNull {
-            taken.settle(pointer.id, isNull: equal, keepsID: locksValues(of: pointer))
-            state.settle(pointer.id, isNull: !equal, keepsID: locksValues(of: pointer))
+            let keepsID = locksValues(of: pointer)
+            taken.settle(pointer.id, isNull: equal, keepsID: keepsID)
+            state.settle(pointer.id, isNull: !equal, keepsID: keepsID)
         }
         putAside(taken, at: target)
         return .next
     }
 
     /// Whether the id of a pointer names an element whose lock may be held.
-    private func locksValues(of pointer: Register) -> Bool {
-        pointer.kind == .mapValue && spinLockOffset(ofMap: Int(pointer.payload)) != nil
-    }
+    private mutating func locksValues(of pointer: Register) -> Bool { specialFields(of: pointer).lock != nil }
 }
 
 extension State {
@@ -145,7 +144,7 @@ extension State {
         var reference: UInt32 = 0
         forEachRegister { register in
             guard register.isPointer, register.id == id, register.maybeNull else { return }
-            reference = max(reference, register.reference)
+            if register.id == register.reference { reference = register.reference }
             if isNull {
                 register = Register(constant: 0)
             } else {
@@ -154,6 +153,6 @@ extension State {
             }
         }
         // A failed acquisition leaves nothing to release.
-        if isNull && reference != 0 { references.removeAll { $0.id == reference } }
+        if isNull && reference != 0 { held.drop(reference: reference) }
     }
 }

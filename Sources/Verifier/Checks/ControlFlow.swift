@@ -119,11 +119,10 @@ struct ControlFlow {
         case PseudoCall.helper:
             if HelperPrototype.isLoop(insn.imm) { markFuelled(pc) }
         case PseudoCall.kfunc:
-            if image.kfuncs.indices.contains(Int(insn.imm)),
-                image.kfuncs[Int(insn.imm)].flags.contains(.iterNext)
-            {
-                markFuelled(pc)
-            }
+            guard image.kfuncs.indices.contains(Int(insn.imm)) else { return }
+            let kfunc = image.kfuncs[Int(insn.imm)]
+            let callsBack = KfuncRule.rule(for: kfunc.name)?.effect?.callsBack ?? false
+            if kfunc.flags.contains(.iterNext) || callsBack { markFuelled(pc) }
         default:
             // Paths through the callee meet again behind the call.
             if pc + 1 < isPrunePoint.count { isPrunePoint[pc + 1] = true }

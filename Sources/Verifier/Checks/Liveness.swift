@@ -56,7 +56,8 @@ struct Liveness {
             return UInt16((1 << (prototype.arguments.count + 1)) - 2) & all
         case PseudoCall.subprog:
             guard let callee = flow.subprog(startingAt: pc + 1 + Int(insn.imm)) else { return all }
-            return before[flow.ranges[callee].lowerBound] & all
+            // Arguments of a global function are checked whether it reads them or not.
+            return image.subprogs[callee].isGlobal ? all : before[flow.ranges[callee].lowerBound] & all
         default: return all
         }
     }

@@ -53,7 +53,7 @@ extension Explorer {
             register: base, pointer: try readable(base), offset: Int(insn.offset),
             byteCount: insn.size.byteCount)
         switch access.pointer.kind {
-        case .context, .object, .mapKey, .view, .packet, .packetMeta:
+        case .context, .object, .allocated, .mapKey, .view, .packet, .packetMeta:
             throw Rejection(
                 .memory,
                 "BPF_ATOMIC \(isLoad ? "loads" : "stores") into R\(base) \(access.pointer.kind.name) is not allowed",
@@ -112,11 +112,14 @@ extension Explorer {
             return try loadArgument(access)
         case .mapValue:
             notes[pc].isDirect = true
-            try checkMapValue(access, isWrite: false)
+            if case .kptr(let kptr)? = try checkMapValue(access, isWrite: false) { return loadedKptr(kptr) }
             return constant(at: access) ?? unknown
+        case .allocated:
+            try loadAllocated(access)
+            return unknown
         case .mapKey:
             notes[pc].isDirect = true
-            try checkRegion(access, size: image.maps[Int(access.pointer.payload)].keySize, what: "map_key")
+            try checkRegion(access, size: maps[Int(access.pointer.payload)].keySize, what: "map_key")
             return unknown
         case .view:
             notes[pc].isDirect = true
@@ -149,7 +152,11 @@ extension Explorer {
                 "R\(access.register) ctx is read-only: invalid bpf_context access off=\(access.pointer.offset) size=\(access.byteCount)",
                 reason: "The arguments of an op cannot be changed.")
         case .object: try checkFieldWrite(access)
-        case .mapValue: try checkMapValue(access, isWrite: true)
+        case .mapValue:
+            if case .kptr(let kptr)? = try checkMapValue(access, isWrite: true) {
+                return try checkStored(value, in: kptr, at: extent(access).low)
+            }
+        case .allocated: try checkAllocated(access)
         case .mapKey:
             throw Rejection(
                 .memory, "write to change key R\(access.register) not allowed",
@@ -179,8 +186,16 @@ extension Explorer {
                 reason: "The pointer may be NULL here: nothing on this path has tested it.",
                 suggestion: "Test the pointer before using it: if (!p) return 0;")
         }
+        if pointer.flags.contains(.percpu) {
+            throw Rejection(
+                .memory,
+                "R\(access.register) is a pointer to per-CPU data, which cannot be accessed directly",
+                reason: "Each CPU has its own copy; the address names none of them.",
+                suggestion: "Pick a copy with bpf_this_cpu_ptr() or bpf_per_cpu_ptr().")
+        }
         switch pointer.kind {
-        case .stack, .context, .mapValue, .mapKey, .memory, .object, .view, .packet, .packetMeta: return
+        case .stack, .context, .mapValue, .mapKey, .memory, .object, .allocated, .view, .packet, .packetMeta:
+            return
         default:
             throw Rejection(
                 .memory, "R\(access.register) invalid mem access '\(pointer.kind.name)'",
@@ -240,11 +255,18 @@ extension Explorer {
 
     /// Memory of a map value handed to a helper.
     mutating func checkMapMemory(_ access: Access, isOut: Bool) throws(Rejection) {
-        try checkMapValue(access, isWrite: isOut)
+        if case .kptr? = try checkMapValue(access, isWrite: isOut) {
+            throw Rejection(
+                .memory, "kptr cannot be accessed indirectly by helper",
+                reason: "A pointer kept in a map is read and replaced by the program itself only.")
+        }
     }
 
-    private mutating func checkMapValue(_ access: Access, isWrite: Bool) throws(Rejection) {
-        let map = image.maps[Int(access.pointer.payload)]
+    /// - Returns: the kptr that the access is to; nil for plain data.
+    private mutating func checkMapValue(_ access: Access, isWrite: Bool) throws(Rejection) -> SpecialField
+        .Kind?
+    {
+        let map = maps[Int(access.pointer.payload)]
         if isWrite && map.isReadOnly {
             throw Rejection(
                 .memory, "write into map forbidden, value_size=\(map.valueSize)",
@@ -253,18 +275,20 @@ extension Explorer {
         }
         try checkRegion(access, size: map.valueSize, what: "map value")
         let (low, high) = extent(access)
-        if let lock = spinLockOffset(ofMap: Int(access.pointer.payload)), low < lock + 4 && lock < high {
-            throw Rejection(
-                .memory, "bpf_spin_lock cannot be accessed directly by load/store",
-                reason:
-                    "The lock in the value of map '\(map.name)' belongs to bpf_spin_lock() and bpf_spin_unlock()."
-            )
+        guard let field = specialFields(of: access.pointer).first(overlapping: low..<high) else { return nil }
+        if case .kptr = field.kind {
+            try checkKptr(field, access)
+            return field.kind
         }
+        throw Rejection(
+            .memory, "\(field.name) cannot be accessed directly by load/store",
+            reason:
+                "The \(field.name) in the value of map '\(map.name)' belongs to the functions made for it.")
     }
 
     /// The number a load reads from a map whose contents are fixed.
     private func constant(at access: Access) -> Register? {
-        let map = image.maps[Int(access.pointer.payload)]
+        let map = maps[Int(access.pointer.payload)]
         guard map.isReadOnly, let bytes = map.constants, access.pointer.scalar.isConstant else { return nil }
         let (low, high) = extent(access)
         guard low >= 0, high <= bytes.count else { return nil }

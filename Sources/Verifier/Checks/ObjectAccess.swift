@@ -30,7 +30,7 @@ extension Explorer {
             return Register(Scalar.unknown.truncated(toBytes: access.byteCount))
         case .object(let type, let flags, let isReference):
             guard access.byteCount == 8 else { throw refusal("A pointer is read whole, in 8 bytes.") }
-            if isReference, !state.references.contains(where: { $0.id == UInt32(slot + 1) }) {
+            if isReference, !state.held.contains(reference: UInt32(slot + 1)) {
                 throw Rejection(
                     .resourceLifetime, "argument \(slot + 1) was released",
                     reason: "The program has given up its reference to this argument.")
@@ -99,6 +99,42 @@ extension Explorer {
                 "The object's own layout of struct \(name) is not the one here, so this would silently read another field.",
             suggestion: "Compile with vmlinux.h, or add __attribute__((preserve_access_index)) to the struct."
         )
+    }
+
+    // MARK: Allocated objects
+
+    mutating func loadAllocated(_ access: Access) throws(Rejection) {
+        // The address may be stale, or come from anywhere: checked at run time.
+        let isProbed = access.pointer.flags.contains(.untrusted)
+        if isProbed { notes[pc].isProbed = true } else { notes[pc].isDirect = true }
+        try checkAllocated(access)
+    }
+
+    /// An access to an object of the program's own type: whole fields, and none that belongs to the machinery.
+    ///
+    /// Kernel counterpart: `btf_struct_access` for `MEM_ALLOC`.
+    mutating func checkAllocated(_ access: Access) throws(Rejection) {
+        let type = TypeID(Int(access.pointer.payload))
+        guard let btf = image.btf else { return }
+        let name = btf.typeName(type)
+        guard access.pointer.scalar.isConstant else {
+            throw Rejection(
+                .memory, "R\(access.register) is ptr_\(name) invalid variable offset",
+                reason: "Fields of allocated objects are accessed at constant offsets.")
+        }
+        let (low, high) = extent(access)
+        if let field = specialFields(ofAllocated: type).first(overlapping: low..<high) {
+            throw Rejection(
+                .memory, "direct access to \(field.name) is disallowed",
+                reason: "The \(field.name) of struct \(name) belongs to the functions made for it.")
+        }
+        if case .refused(let why) = btf.field(of: type, low: low, high: high, byteCount: access.byteCount) {
+            throw Rejection(
+                .memory, why,
+                reason:
+                    "R\(access.register) points to an allocated struct \(name); the access matches none of its fields."
+            )
+        }
     }
 
     // MARK: Writing fields

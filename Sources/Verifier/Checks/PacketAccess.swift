@@ -110,13 +110,6 @@ extension State {
         forEachRegister { register in
             if register.isPartOfPacket { register = .uninitialised }
         }
-        for frame in frames.indices {
-            for slot in frames[frame].slots.indices
-            where frames[frame].slots[slot].hasSpill
-                && frames[frame].slots[slot].spill.kind == .uninitialised
-            {
-                frames[frame].slots[slot] = StackSlot()
-            }
-        }
+        dropDeadSpills()
     }
 }

@@ -133,7 +133,7 @@ extension Explorer {
             for (index, argument) in signature.arguments.enumerated() {
                 // The reference of slot i is number i + 1, wherever and whenever the slot is read.
                 guard case .object(_, _, true) = argument else { continue }
-                state.references.append(Reference(id: UInt32(index + 1), insn: -1))
+                state.held.references.append(Reference(id: UInt32(index + 1), insn: -1))
             }
             lastID = 64
         case .memory(let byteCount):

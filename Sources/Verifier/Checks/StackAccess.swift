@@ -77,8 +77,9 @@ extension Explorer {
                     suggestion: "Initialise the variable where it is declared: = {}.")
             case .opaque:
                 throw Rejection(
-                    .memory, "invalid read from stack off \(offset): it holds an iterator",
-                    reason: "Only the iterator's own kfuncs may touch it.")
+                    .memory,
+                    "invalid read from stack off \(offset): it holds the \(slots[index].spill.kind.title)",
+                    reason: "Only the functions made for it may touch it.")
             case .spill where !allowsPointers && slots[index].spill.isPointer:
                 throw Rejection(
                     .memory, "leaking pointer from stack off \(offset)",
@@ -92,9 +93,9 @@ extension Explorer {
 
     mutating func storeStack(_ value: Register, _ access: Access) throws(Rejection) {
         let (frame, low, high) = try stackExtent(access, isWrite: true)
-        try checkNoOpaque(frame, low..<high)
         noteStack(frame, low)
         growStack(frame, low)
+        try evict(frame, low..<high)
         if value.kind == .stack && Int(value.payload) > frame {
             throw Rejection(
                 .memory, "cannot spill pointers to stack into stack frame of the caller",
@@ -155,18 +156,6 @@ extension Explorer {
             state.frames[frame].slots[index].breakSpill()
             if initialises || state.frames[frame].slots[index][byte] != .uninitialised {
                 state.frames[frame].slots[index][byte] = .misc
-            }
-        }
-    }
-
-    func checkNoOpaque(_ frame: Int, _ range: Range<Int>) throws(Rejection) {
-        for offset in range {
-            let (index, byte) = Explorer.position(offset)
-            let slots = state.frames[frame].slots
-            if index < slots.count, slots[index][byte] == .opaque {
-                throw Rejection(
-                    .memory, "cannot overwrite the iterator at stack off \(offset)",
-                    reason: "Only the iterator's own kfuncs may touch it.")
             }
         }
     }

@@ -101,7 +101,7 @@ extension State {
                 let callee = frames[index + 1]
                 live =
                     (liveness.before[callee.callSite + 1] & 0x3c0)
-                    | (callee.isCallback ? liveness.before[callee.callSite] : 0)
+                    | (callee.callback != nil ? liveness.before[callee.callSite] : 0)
                 // What the callee may read through the addresses it was given counts as read by the call.
                 dropSlots(frame: index, live: liveness.stack.before[callee.callSite])
             }

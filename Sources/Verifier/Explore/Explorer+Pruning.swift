@@ -9,7 +9,7 @@ extension Explorer {
         let isFuelled = flow.isFuelled[pc]
         var stores = isFuelled || (jumpsSinceStore >= 2 && insnsSinceStore >= 8)
         for index in checkpointsAt[pc].reversed() {
-            guard let stored = checkpoints[Int(index)].state else { continue }
+            guard let stored = checkpoints[Int(index)].state, stored.entry == state.entry else { continue }
             if checkpoints[Int(index)].branches > 0 {
                 if ancestor < 0 { ancestor = index }
                 turns += 1

@@ -27,7 +27,8 @@ struct Explorer {
     /// Something worth telling on the way to a refusal.
     struct Event {
         enum Kind: UInt8 {
-            case taken, notTaken, call, callback, returned, acquired, released, locked, unlocked
+            case taken, notTaken, call, callback, returned, acquired, released, locked, unlocked, entered,
+                left
         }
         var insn: Int32
         var previous: Int32
@@ -75,6 +76,20 @@ struct Explorer {
     var callees: [Set<Int>]
     var usesContext = false
     var fieldCache: [FieldKey: FieldAccess] = [:]
+    /// Functions verified on their own so far; the last is not always the one at work.
+    var entries: [Entry]
+    var entry: Entry
+    /// Those of the image, then those that maps of maps hold; `innerMap` says which.
+    let maps: [MapDescription]
+    let innerMap: [Int: Int]
+    let tags: DeclarationTags
+    var mapFields: [Int: SpecialFields] = [:]
+    var allocatedFields: [TypeID: SpecialFields] = [:]
+    let summaries: CallSummaries
+    /// R1 as the program finds it.
+    var contextRegister = Register.uninitialised
+    /// Longest path of each global function verified so far, by subprog.
+    var globals: [Int: UInt64] = [:]
     /// No pruning: every path to its end. For tests.
     var isPruningOff = false
     /// For tests: every state looked at, by instruction; nil: not kept.
@@ -94,12 +109,30 @@ struct Explorer {
         stackBytes = Array(repeating: 0, count: flow.ranges.count)
         isCallback = Array(repeating: false, count: flow.ranges.count)
         callees = Array(repeating: [], count: flow.ranges.count)
+        entry = Entry(kind: .main, subprog: 0, isSleepable: context.isSleepable)
+        entries = [entry]
+        maps = image.maps + image.maps.compactMap { $0.inner.first }
+        var position = image.maps.count
+        var innerMap: [Int: Int] = [:]
+        for index in image.maps.indices where !image.maps[index].inner.isEmpty {
+            innerMap[index] = position
+            position += 1
+        }
+        self.innerMap = innerMap
+        tags = DeclarationTags(image.btf)
+        summaries = CallSummaries(image, flow)
         state = State(frames: [Frame(subprog: 0, callSite: -1, index: 0)])
     }
 
     /// - Throws: the first thing wrong on any path; `pc` is where.
     mutating func run() throws(Rejection) {
         try enterMain()
+        contextRegister = state[1]
+        try walk()
+    }
+
+    /// Follows the current path and all that were put aside to their ends.
+    mutating func walk() throws(Rejection) {
         while true {
             if flow.isPrunePoint[pc], try reachesKnownState() {
                 if !resumePending() { return }

@@ -97,6 +97,8 @@ extension Verification {
         case .released: return "reference released by \(callee(of: event))"
         case .locked: return "bpf_spin_lock taken"
         case .unlocked: return "bpf_spin_lock released"
+        case .entered: return "region entered by \(callee(of: event))"
+        case .left: return "region left by \(callee(of: event))"
         }
     }
 

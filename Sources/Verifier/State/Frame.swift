@@ -7,7 +7,7 @@ enum StackByte: UInt8 {
     /// Written; nothing known of its value.
     case misc = 2
     case zero = 3
-    /// Part of an object that only kfuncs touch (an iterator).
+    /// Part of an object that only helpers and kfuncs touch: see `StackObject`.
     case opaque = 4
 }
 
@@ -84,10 +84,8 @@ struct Frame {
     var subprog: Int
     /// The call, in the caller; -1 in the main function.
     var callSite: Int
-    /// Set while the frame runs as the callback of the helper at `callSite`.
-    var isCallback = false
-    /// What was held when the callback was entered, and must be held when it returns.
-    var entryReferences: [Reference] = []
+    /// What calls this function back; nil: it is called, or the program itself.
+    var callback: Callback?
 
     init(subprog: Int, callSite: Int, index: Int) {
         registers = Array(repeating: .uninitialised, count: 11)
@@ -97,25 +95,12 @@ struct Frame {
     }
 }
 
-/// A reference the program holds and must release.
-struct Reference: Equatable {
-    var id: UInt32
-    /// Where it was acquired; -1: on entry (`__ref` argument).
-    var insn: Int
-}
-
-/// A spin lock that is held.
-struct HeldLock: Equatable {
-    var map: Int32
-    var id: UInt32
-    var insn: Int
-}
-
 /// Everything known at one point of one path.
 struct State {
     var frames: [Frame]
-    var references: [Reference] = []
-    var lock: HeldLock?
+    var held = Holdings()
+    /// Which of `Explorer.entries` this path started from.
+    var entry: Int32 = 0
     /// How often this path has drawn on fuel; saturates.
     var draws: UInt32 = 0
     /// Last entry of this path in the explorer's event list.
@@ -127,6 +112,18 @@ struct State {
     subscript(register: Int) -> Register {
         get { frames[frames.count - 1].registers[register] }
         set { frames[frames.count - 1].registers[register] = newValue }
+    }
+
+    /// Slots that held a pointer which is no more hold nothing.
+    mutating func dropDeadSpills() {
+        for frame in frames.indices {
+            for slot in frames[frame].slots.indices
+            where frames[frame].slots[slot].hasSpill
+                && frames[frame].slots[slot].spill.kind == .uninitialised
+            {
+                frames[frame].slots[slot] = StackSlot()
+            }
+        }
     }
 
     /// Applies `change` to every register and whole spill of all frames.

@@ -30,12 +30,20 @@ struct Register: Equatable, Sendable {
         case packetMeta
         /// The end of the packet: only compared with.
         case packetEnd
+        /// Object of the program's own type `payload` (in the object's BTF), made by bpf_obj_new.
+        case allocated
+        /// Dynptr that the program was handed and does not own.
+        case dynptrHandle
         /// Only in stack slots: state of an open-coded iterator; `payload` is the type of its struct.
         case iterator
+        /// Only in stack slots: a dynptr; `payload` is its `DynptrKind`.
+        case dynptr
+        /// Only in stack slots: interrupt state saved by bpf_local_irq_save or a lock; `payload` is its `IRQSaver`.
+        case irqFlag
     }
 
     struct Flags: OptionSet, Sendable {
-        var rawValue: UInt8
+        var rawValue: UInt16
         /// May be NULL: no access, no arithmetic before a null check.
         static let maybeNull = Flags(rawValue: 1 << 0)
         static let readOnly = Flags(rawValue: 1 << 1)
@@ -46,6 +54,16 @@ struct Register: Equatable, Sendable {
         static let relocated = Flags(rawValue: 1 << 3)
         /// Of an iterator: `next` has returned NULL.
         static let drained = Flags(rawValue: 1 << 4)
+        /// Valid as long as the RCU read-side section lasts; what it points to may be about to be freed.
+        static let rcu = Flags(rawValue: 1 << 5)
+        /// Of an object: nothing vouches for the address, not even for the type.
+        static let untrusted = Flags(rawValue: 1 << 6)
+        /// Of an allocated object: it belongs to a list or tree, and is valid as long as the lock is held.
+        static let nonOwning = Flags(rawValue: 1 << 7)
+        /// Address of a variable that each CPU has a copy of: not to be used before a helper picks one.
+        static let percpu = Flags(rawValue: 1 << 8)
+        /// Of memory: a ring buffer's record, to be submitted or discarded.
+        static let record = Flags(rawValue: 1 << 9)
     }
 
     /// Of a scalar its value, of a pointer the variable part of its offset in bytes.
@@ -60,6 +78,8 @@ struct Register: Equatable, Sendable {
     var id: UInt32
     /// The acquired reference that this pointer stands for; 0: none.
     var reference: UInt32
+    /// Of memory that is part of a dynptr: the dynptr's id. 0: none.
+    var owner: UInt32
     var kind: Kind
     var flags: Flags
 
@@ -73,6 +93,7 @@ struct Register: Equatable, Sendable {
         self.offset = Int32(truncatingIfNeeded: offset)
         self.id = id
         self.reference = 0
+        self.owner = 0
         self.kind = kind
         self.flags = flags
     }
@@ -96,7 +117,7 @@ struct Register: Equatable, Sendable {
     var isNonNullPointer: Bool {
         switch kind {
         case .uninitialised, .scalar: false
-        case .object: flags.contains(.trusted) && !maybeNull
+        case .object: !flags.isDisjoint(with: [.trusted, .rcu]) && !maybeNull
         default: !maybeNull
         }
     }
@@ -127,6 +148,10 @@ extension Register.Kind {
         case .packetMeta: "pkt_meta"
         case .packetEnd: "pkt_end"
         case .iterator: "iter"
+        case .allocated: "ptr"
+        case .dynptrHandle: "dynptr_ptr"
+        case .dynptr: "dynptr"
+        case .irqFlag: "irq_flag"
         }
     }
 }

@@ -30,18 +30,13 @@ struct Subsumption {
     }
 
     private mutating func states(_ old: State, _ new: State) -> Bool {
-        guard old.frames.count == new.frames.count, old.references.count == new.references.count else {
-            return false
-        }
+        guard old.frames.count == new.frames.count, old.entry == new.entry, old.held.hasShape(of: new.held)
+        else { return false }
         for index in old.frames.indices {
             let a = old.frames[index]
             let b = new.frames[index]
-            guard a.callSite == b.callSite, a.subprog == b.subprog, a.isCallback == b.isCallback else {
+            guard a.callSite == b.callSite, a.subprog == b.subprog, a.callback == b.callback else {
                 return false
-            }
-            guard a.entryReferences.count == b.entryReferences.count else { return false }
-            for (x, y) in zip(a.entryReferences, b.entryReferences) {
-                guard match(x.id, y.id) else { return false }
             }
         }
         // Innermost first: that is where states differ most.
@@ -54,14 +49,7 @@ struct Subsumption {
             }
             guard slots(old.frames[index].slots, new.frames[index].slots) else { return false }
         }
-        for (a, b) in zip(old.references, new.references) {
-            guard match(a.id, b.id) else { return false }
-        }
-        switch (old.lock, new.lock) {
-        case (nil, nil): return true
-        case (let a?, let b?): return a.map == b.map && match(a.id, b.id)
-        default: return false
-        }
+        return old.held.correspond(to: new.held) { match($0, $1) }
     }
 
     /// Maps an id of `old` to one of `new`, consistently and one to one.
@@ -86,14 +74,15 @@ struct Subsumption {
         case .scalar:
             guard new.kind == .scalar else { return false }
             return isPrecise(old) ? scalars(old, new) : true
-        case .iterator:
+        case .iterator, .dynptr, .irqFlag:
             return old.kind == new.kind && old.payload == new.payload && old.flags == new.flags
-                && match(old.id, new.id) && match(old.reference, new.reference)
+                && old.offset == new.offset && match(old.id, new.id) && match(old.reference, new.reference)
         default:
             let isCovered =
                 mode != .identical && old.isPacket ? old.payload <= new.payload : old.payload == new.payload
             guard old.kind == new.kind, isCovered, old.offset == new.offset,
-                old.flags == new.flags, match(old.id, new.id), match(old.reference, new.reference)
+                old.flags == new.flags, match(old.id, new.id), match(old.reference, new.reference),
+                match(old.owner, new.owner)
             else { return false }
             return mode == .identical ? old.scalar == new.scalar : old.scalar.contains(new.scalar)
         }

@@ -1,0 +1,30 @@
+/// Dynptrs, and what reads or fills them. Source: docs.ebpf.io, "KFuncs".
+extension KfuncRule {
+    static let dynptrs: [KfuncRule] = [
+        KfuncRule("bpf_dynptr_from_skb", .trustedArgs, .makeDynptr(.skb)),
+        KfuncRule("bpf_dynptr_from_skb_meta", .trustedArgs, .makeDynptr(.skbMeta)),
+        KfuncRule("bpf_dynptr_from_xdp", [], .makeDynptr(.xdp)),
+        KfuncRule("bpf_dynptr_slice", .retNull, .slice(isWritable: false)),
+        KfuncRule("bpf_dynptr_slice_rdwr", .retNull, .slice(isWritable: true)),
+        KfuncRule("bpf_dynptr_adjust"),
+        KfuncRule("bpf_dynptr_is_null"),
+        KfuncRule("bpf_dynptr_is_rdonly"),
+        KfuncRule("bpf_dynptr_size"),
+        KfuncRule("bpf_dynptr_clone", [], .cloneDynptr),
+        KfuncRule("bpf_dynptr_copy"),
+        KfuncRule("bpf_dynptr_memset"),
+        KfuncRule("bpf_probe_read_user_dynptr"),
+        KfuncRule("bpf_probe_read_kernel_dynptr"),
+        KfuncRule("bpf_probe_read_user_str_dynptr"),
+        KfuncRule("bpf_probe_read_kernel_str_dynptr"),
+        KfuncRule("bpf_copy_from_user_dynptr", .sleepable),
+        KfuncRule("bpf_copy_from_user_str_dynptr", .sleepable),
+        KfuncRule("bpf_copy_from_user_task_dynptr", [.sleepable, .trustedArgs]),
+        KfuncRule("bpf_copy_from_user_task_str_dynptr", [.sleepable, .trustedArgs]),
+        KfuncRule("bpf_crypto_decrypt", .rcu),
+        KfuncRule("bpf_crypto_encrypt", .rcu),
+        KfuncRule("bpf_crypto_ctx_create", [.acquire, .retNull, .sleepable]),
+        KfuncRule("bpf_crypto_ctx_acquire", [.acquire, .rcu, .retNull]),
+        KfuncRule("bpf_crypto_ctx_release", .release),
+    ]
+}

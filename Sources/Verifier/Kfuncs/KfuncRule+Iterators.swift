@@ -1,0 +1,32 @@
+/// Open-coded iterators. Source: docs.ebpf.io, "KFuncs: open-coded iterators".
+extension KfuncRule {
+    static let iterators: [KfuncRule] = [
+        KfuncRule("bpf_iter_num_new", .iterNew),
+        KfuncRule("bpf_iter_num_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_num_destroy", .iterDestroy),
+        KfuncRule("bpf_iter_bits_new", .iterNew),
+        KfuncRule("bpf_iter_bits_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_bits_destroy", .iterDestroy),
+        KfuncRule("bpf_iter_task_new", [.iterNew, .trustedArgs, .rcuProtected]),
+        KfuncRule("bpf_iter_task_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_task_destroy", .iterDestroy),
+        KfuncRule("bpf_iter_task_vma_new", [.iterNew, .rcu]),
+        KfuncRule("bpf_iter_task_vma_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_task_vma_destroy", .iterDestroy),
+        KfuncRule("bpf_iter_css_new", [.iterNew, .trustedArgs, .rcuProtected]),
+        KfuncRule("bpf_iter_css_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_css_destroy", .iterDestroy),
+        KfuncRule("bpf_iter_css_task_new", [.iterNew, .trustedArgs]),
+        KfuncRule("bpf_iter_css_task_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_css_task_destroy", .iterDestroy),
+        KfuncRule("bpf_iter_kmem_cache_new", [.iterNew, .sleepable]),
+        KfuncRule("bpf_iter_kmem_cache_next", [.iterNext, .retNull, .sleepable]),
+        KfuncRule("bpf_iter_kmem_cache_destroy", [.iterDestroy, .sleepable]),
+        KfuncRule("bpf_iter_dmabuf_new", [.iterNew, .sleepable]),
+        KfuncRule("bpf_iter_dmabuf_next", [.iterNext, .retNull, .sleepable]),
+        KfuncRule("bpf_iter_dmabuf_destroy", [.iterDestroy, .sleepable]),
+        KfuncRule("bpf_iter_scx_dsq_new", .iterNew),
+        KfuncRule("bpf_iter_scx_dsq_next", [.iterNext, .retNull]),
+        KfuncRule("bpf_iter_scx_dsq_destroy", .iterDestroy),
+    ]
+}
