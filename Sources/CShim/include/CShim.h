@@ -33,7 +33,9 @@ struct ops_block {
     void *world;
     /// Map elements that were deleted and wait for quiescence; 0: `Instance.quiesce` has nothing to do.
     uint64_t deferred;
-    uint64_t spare[3];
+    /// Ring buffer records that programs have handed over since the consumer of the instance last looked.
+    uint64_t records;
+    uint64_t spare[2];
 };
 
 /// Every helper and kfunc has this shape in machine code: five BPF arguments, then the block.

@@ -4,6 +4,7 @@ extension HelperTable {
         var table = HelperTable()
         table.registerClocks()
         table.registerMaps()
+        table.registerRingBuffers()
         table.registerStorage()
         table.registerLoops()
         table.registerMemory()

@@ -29,5 +29,8 @@ import JIT
     }
     private static let deferredOffset = unsafe MemoryLayout<ops_block>.offset(of: \.deferred) ?? 0
 
+    /// One more in `ops_block.records`.
+    func noteRecord() { unsafe block.pointee.records &+= 1 }
+
     func contains(_ address: UInt) -> Bool { region.contains(address, count: 1) }
 }

@@ -37,6 +37,11 @@ package import Verifier
     package var effects = EffectQueue()
     /// The arena that BTF objects handed to this instance's programs lie in; kept alive for `block.arena_base`.
     package private(set) var arena: Arena?
+    /// Takes the records that programs submit to ring buffers (by map index), at quiescence. nil: they stay where they
+    /// are until somebody else consumes them. A world always sets one, so that what its programs find does not depend on
+    /// whether anybody listens.
+    package var onRecord: ((_ map: Int, UnsafeRawBufferPointer) -> Void)?
+    let ringBuffers: [RingBufferMap]
     private let memory: BlockMemory
     /// The maps whose deleted elements wait for quiescence.
     private let deferringMaps: [RuntimeMap]
@@ -72,6 +77,7 @@ package import Verifier
         self.configuration = configuration
         self.arena = arena
         trace = TraceRing(capacity: configuration.traceLineCount)
+        ringBuffers = maps.compactMap { $0 as? RingBufferMap }
         socketStorage = maps.compactMap { $0 as? SocketStorageMap }
         deferringMaps = maps.filter { $0 is HashMap || $0 is PercpuHashMap || $0 is SocketStorageMap }
         start()
@@ -101,9 +107,14 @@ package import Verifier
         unsafe block.pointee.world = unsafe world
     }
 
-    /// No program of this instance runs now: elements deleted before may be used again. Cheap when there are none.
+    /// No program of this instance runs now: elements deleted before may be used again, and records are consumed. Cheap
+    /// when there are none.
     package func quiesce() {
         // SAFETY: the block is ours.
+        if unsafe block.pointee.records != 0, let onRecord = unsafe onRecord {
+            unsafe block.pointee.records = 0
+            for ring in ringBuffers { unsafe ring.consume { unsafe onRecord(ring.index, $0) } }
+        }
         guard unsafe block.pointee.deferred != 0 else { return }
         for map in deferringMaps { map.quiesce() }
     }

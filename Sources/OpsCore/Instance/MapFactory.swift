@@ -54,6 +54,9 @@ struct MapFactory {
         case .queue, .stack:
             return try QueueStackMap(
                 description, index: index, special: special, limit: limit, memory: memory)
+        case .ringbuf:
+            return try RingBufferMap(
+                description, index: index, special: special, limit: limit, memory: memory)
         case .skStorage:
             return try unsafe SocketStorageMap(
                 description, index: index, special: special, limit: limit, seed: seed,

@@ -26,11 +26,15 @@ package struct CallShape: Sendable {
         /// An object of the arena.
         case object
         case objectOrNull
+        /// A reserved record of a ring buffer; the call ends the reservation.
+        case record
     }
     package enum Result: Equatable, Sendable {
         case scalar
         /// A value of the map in the first argument, or NULL.
         case mapValueOrNull
+        /// A record of the ring buffer in the first argument, reserved until it is submitted or discarded; or NULL.
+        case recordOrNull
         /// Whatever the address is of: an object of the arena, the caller's stack.
         case byAddress
     }
@@ -61,6 +65,10 @@ package struct CallShape: Sendable {
         113: CallShape([.writable(orNull: false), .size, .anything]),
         115: CallShape([.writable(orNull: false), .size, .anything]),
         116: CallShape([.object, .scalar]),
+        130: CallShape([.map, .readable(orNull: false), .size, .scalar]),
+        131: CallShape([.map, .scalar, .scalar], .recordOrNull),
+        132: CallShape([.record, .scalar]), 133: CallShape([.record, .scalar]),
+        134: CallShape([.map, .scalar]),
         164: CallShape([.map, .callback, .anything, .scalar]),
         165: CallShape([.writable(orNull: true), .size, .string, .readable(orNull: true), .size]),
         177: CallShape([.readable(orNull: false), .size, .readable(orNull: true), .size]),

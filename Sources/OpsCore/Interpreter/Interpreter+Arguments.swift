@@ -44,6 +44,7 @@ extension Interpreter {
             guard case .function = word.origin else { throw fault(.argument, "\(what) is no subprog") }
         case .spinLock: try checkLock(word, what)
         case .object: try checkObject(word, what)
+        case .record: try checkRecord(word, what)
         case .objectOrNull: if word != .scalar(0) { try checkObject(word, what) }
         }
     }
@@ -90,6 +91,15 @@ extension Interpreter {
         else { throw fault(.argument, "\(what) is no spin lock of a map value") }
     }
 
+    /// The first byte of a record that is reserved.
+    private func checkRecord(_ word: Word, _ what: String) throws(InterpreterFault) {
+        guard case .record(_, let start) = word.origin, UInt(word.bits) == start else {
+            throw fault(.argument, "\(what) is no record of a ring buffer")
+        }
+        _ = try extent(of: word)
+        try release(word, what)
+    }
+
     private func checkObject(_ word: Word, _ what: String) throws(InterpreterFault) {
         guard case .arena(let start) = word.origin, UInt(word.bits) == start else {
             throw fault(.argument, "\(what) is no object: 0x\(hex(word.bits))")
@@ -123,6 +133,10 @@ extension Interpreter {
         case .mapValueOrNull:
             guard bits != 0, case .map(let index) = arguments[0].origin else { return .scalar(bits) }
             return Word(bits: bits, origin: .value(map: index, start: UInt(bits)))
+        case .recordOrNull:
+            guard bits != 0, case .map(let index) = arguments[0].origin else { return .scalar(bits) }
+            references[bits, default: 0] += 1
+            return Word(bits: bits, origin: .record(map: index, start: UInt(bits)))
         case .byAddress: return Word(bits: bits, origin: originByAddress(bits))
         }
     }

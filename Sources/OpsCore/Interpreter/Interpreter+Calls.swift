@@ -165,7 +165,7 @@ extension Interpreter {
         finishCall(word)
     }
 
-    private func release(_ word: Word, _ what: String) throws(InterpreterFault) {
+    func release(_ word: Word, _ what: String) throws(InterpreterFault) {
         guard let count = references[word.bits] else {
             throw fault(.reference, "\(what) of 0x\(hex(word.bits)), to which no reference is held")
         }

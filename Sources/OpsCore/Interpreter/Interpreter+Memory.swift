@@ -41,6 +41,13 @@ extension Interpreter {
                 start: start, byteCount: description.valueSize,
                 isWritable: !instance.maps[map].isReadOnlyForPrograms,
                 what: "value of map '\(description.name)'")
+        case .record(let map, let start):
+            guard let ring = instance.maps[map] as? RingBufferMap,
+                let count = ring.reservedByteCount(at: start)
+            else { throw fault(.dangling, "a record that was submitted or discarded") }
+            return Extent(
+                start: start, byteCount: count, isWritable: true,
+                what: "record of '\(ring.description.name)'")
         case .arena(let start):
             guard let cell = instance.arena?.cell(containing: start) else {
                 throw fault(.outOfBounds, "0x\(hex(word.bits)) lies in no object of the arena")

@@ -31,6 +31,8 @@ package enum Origin: Equatable, Sendable {
     case map(Int)
     /// One value of a map, by the address of its first byte.
     case value(map: Int, start: UInt)
+    /// A reserved record of a ring buffer, by the address of its first byte; void once it has been submitted or discarded.
+    case record(map: Int, start: UInt)
     /// One object of the arena, by the address of its first byte.
     case arena(start: UInt)
     /// A key that a loop helper lends to its callback for one turn.
@@ -42,7 +44,7 @@ package enum Origin: Equatable, Sendable {
     var isPointer: Bool {
         switch self {
         case .uninitialised, .scalar, .map, .function: false
-        case .stack, .context, .region, .value, .arena, .lent: true
+        case .stack, .context, .region, .value, .record, .arena, .lent: true
         }
     }
 }

@@ -35,6 +35,7 @@ extension MapDescription {
             try checkHash(allowing: [.noCommonLRU])
             try checkPercpuHash()
         case .queue, .stack: try checkQueue()
+        case .ringbuf: try checkRingBuffer()
         case .skStorage: try checkStorage()
         default:
             throw OpsError(
@@ -42,7 +43,7 @@ extension MapDescription {
                 at: location,
                 reason:
                     "map types that run: array, percpu_array, hash, percpu_hash, lru_hash, lru_percpu_hash, "
-                    + "queue, stack, sk_storage, and global data")
+                    + "queue, stack, ringbuf, sk_storage, and global data")
         }
         let access = MapFlags(rawValue: flags)
         if access.isSuperset(of: [.readOnly, .writeOnly])
@@ -91,6 +92,20 @@ extension MapDescription {
         try checkEntries()
         guard valueSize <= Self.elementByteCountMax else {
             throw tooBig("value_size \(valueSize)", limit: Self.elementByteCountMax)
+        }
+    }
+
+    private func checkRingBuffer() throws(OpsError) {
+        try checkFlags(allowing: [.numaNode])
+        guard keySize == 0, valueSize == 0 else {
+            throw invalid(
+                "key_size \(keySize), value_size \(valueSize)", "a ringbuf has neither keys nor values")
+        }
+        let page = sysconf(CInt(_SC_PAGESIZE))
+        guard maxEntries > 0, maxEntries & (maxEntries - 1) == 0, maxEntries.isMultiple(of: page) else {
+            throw invalid(
+                "max_entries \(maxEntries)",
+                "the size of a ringbuf is a power of two and whole pages of \(page)")
         }
     }
 

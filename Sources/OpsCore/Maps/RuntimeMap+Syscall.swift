@@ -26,6 +26,9 @@ extension RuntimeMap {
     ) throws(OpsError) {
         try checkWritable("update")
         try checkKey(key)
+        guard flags & UpdateFlag.lock == 0 || special.spinLockOffset != nil else {
+            throw error(EINVAL, "update: flags 0x\(String(flags, radix: 16)), but values have no spin lock")
+        }
         guard value.count == syscallValueSize else {
             throw error(EINVAL, "update: a value of \(value.count) bytes, expected \(syscallValueSize)")
         }

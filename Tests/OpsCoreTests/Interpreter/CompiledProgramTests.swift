@@ -171,7 +171,7 @@ import Verifier
         }
     }
 
-    private static func link(_ source: Source) throws -> LinkedObject {
+    static func link(_ source: Source) throws -> LinkedObject {
         let bytes = try CompiledObject.bytes(compiling: declarations + source.text, cpu: "v4")
         let target = try BTFBuilder().build()
         return try OpsCore.link(

@@ -187,7 +187,7 @@ import Verifier
         Sample(name: "storage preallocated", errno: EINVAL, map: make(.skStorage, 4, 8, 0)),
         Sample(name: "storage with entries", errno: EINVAL, map: make(.skStorage, 4, 8, 1, flags: 1)),
         Sample(name: "storage without BTF", errno: EINVAL, map: make(.skStorage, 4, 8, 0, flags: 1)),
-        Sample(name: "ring buffer", errno: OpsError.enotsupp, map: make(.ringbuf, 0, 0, 4096)),
+        Sample(name: "map in map", errno: OpsError.enotsupp, map: make(.hashOfMaps, 4, 4, 1)),
         Sample(name: "struct_ops", errno: OpsError.enotsupp, map: make(.structOps, 4, 8, 1)),
         Sample(name: "type 99", errno: OpsError.enotsupp, map: make(MapType(rawValue: 99), 4, 8, 1)),
         Sample(name: "no CPU", errno: EINVAL, map: make(.array, 4, 8, 1), cpus: 0),
@@ -206,17 +206,20 @@ import Verifier
     @Test("unsupported types are named")
     func named() {
         #expect {
-            _ = try Instance(maps: [Self.make(.ringbuf, 0, 0, 4096)])
+            _ = try Instance(maps: [Self.make(.taskStorage, 4, 8, 0)])
         } throws: { error in
             let error = error as? OpsError
-            return error?.code == "unsupported" && error?.text.contains("ringbuf") == true
+            return error?.code == "unsupported" && error?.text.contains("task_storage") == true
         }
     }
 
     @Test("no combination of extreme sizes traps")
     func extremes() {
         let sizes = [Int.min, -1, 0, 1, 4, 7, 4096, 1 << 31, 1 << 32, Int.max - 7, Int.max]
-        let types: [MapType] = [.array, .percpuArray, .hash, .skStorage]
+        let types: [MapType] = [
+            .array, .percpuArray, .hash, .percpuHash, .lruHash, .lruPercpuHash, .queue, .stack, .ringbuf,
+            .skStorage,
+        ]
         for type in types {
             for key in sizes {
                 for value in sizes {

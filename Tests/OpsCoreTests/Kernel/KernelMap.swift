@@ -16,7 +16,7 @@ final class KernelMap {
         return last + 1
     }()
 
-    private let descriptor: CInt
+    let descriptor: CInt
     private let description: MapDescription
 
     /// - Throws: the kernel's errno.
@@ -28,7 +28,7 @@ final class KernelMap {
             UInt32(description.maxEntries), description.flags,
         ]
         for (index, number) in numbers.enumerated() { attributes.put(UInt64(number), at: 4 * index, 4) }
-        descriptor = CInt(try Self.bpf(0, &attributes))
+        descriptor = CInt(try KernelCall.bpf(0, &attributes))
     }
 
     deinit { close(descriptor) }
@@ -60,6 +60,35 @@ final class KernelMap {
         return next
     }
 
+    /// User space may not write it any more; the verifier takes its contents for constants.
+    func freeze() throws(OpsError) {
+        var attributes = [UInt8](repeating: 0, count: 4)
+        attributes.put(UInt64(descriptor), at: 0, 4)
+        _ = try KernelCall.bpf(22, &attributes)
+    }
+
+    /// What lies in a ring buffer, oldest record first, discarded ones left out.
+    func records() throws(OpsError) -> [[UInt8]] {
+        let page = Int(sysconf(CInt(_SC_PAGESIZE)))
+        let count = 2 * page + 2 * description.maxEntries
+        guard let mapping = mmap(nil, count, PROT_READ, MAP_SHARED, descriptor, 0), mapping != MAP_FAILED
+        else { throw OpsError("kernel", errno: errno, "mmap of a ring buffer") }
+        defer { munmap(mapping, count) }
+        var at = mapping.load(as: UInt64.self)
+        let end = mapping.load(fromByteOffset: page, as: UInt64.self)
+        var all: [[UInt8]] = []
+        while at < end {
+            let start = mapping + 2 * page + Int(at) % description.maxEntries
+            let header = start.load(as: UInt32.self)
+            let length = Int(header & 0x3fff_ffff)
+            if header >> 30 == 0 {
+                all.append([UInt8](UnsafeRawBufferPointer(start: start + 8, count: length)))
+            }
+            at += UInt64((length + 8 + 7) / 8 * 8)
+        }
+        return all
+    }
+
     private func read(_ command: Int, _ key: [UInt8]) throws(OpsError) -> [UInt8] {
         var value = [UInt8](repeating: 0, count: valueSize)
         try element(command, key, &value, 0)
@@ -83,33 +112,7 @@ final class KernelMap {
         if !key.isEmpty { attributes.put(UInt64(UInt(bitPattern: keys.baseAddress)), at: 8, 8) }
         if !value.isEmpty { attributes.put(UInt64(UInt(bitPattern: values.baseAddress)), at: 16, 8) }
         attributes.put(flags, at: 24, 8)
-        _ = try Self.bpf(command, &attributes)
+        _ = try KernelCall.bpf(command, &attributes)
         value = Array(values.prefix(value.count))
-    }
-
-    /// syscall(2) has variable arguments, which Swift does not import; on Linux such a function takes integers like any
-    /// other one.
-    private typealias Syscall = @convention(c) (Int, Int, UnsafeMutableRawPointer?, Int, Int, Int, Int) -> Int
-
-    private static func bpf(_ command: Int, _ attributes: inout [UInt8]) throws(OpsError) -> Int {
-        guard let symbol = dlsym(nil, "syscall") else {
-            throw OpsError("test", errno: ENOSYS, "no syscall()")
-        }
-        let call = unsafeBitCast(symbol, to: Syscall.self)
-        let number = 321  // __NR_bpf, x86-64
-        let count = attributes.count
-        let result = attributes.withUnsafeMutableBytes {
-            call(number, command, $0.baseAddress, count, 0, 0, 0)
-        }
-        guard result >= 0 else { throw OpsError("kernel", errno: errno, "bpf command \(command)") }
-        return result
-    }
-}
-
-extension [UInt8] {
-    fileprivate mutating func put(_ number: UInt64, at offset: Int, _ count: Int) {
-        for byte in 0..<count {
-            self[offset + byte] = UInt8(truncatingIfNeeded: number >> (8 * UInt64(byte)))
-        }
     }
 }

@@ -9,16 +9,16 @@ import Verifier
 @Suite("Maps against the kernel", .enabled(if: KernelMap.isAllowed, "bpf(2) is not permitted"))
 struct KernelMapTests {
     static let types: [MapType] = [
-        .hash, .percpuHash, .lruHash, .lruPercpuHash, .array, .percpuArray, .queue, .stack,
+        .hash, .percpuHash, .lruHash, .lruPercpuHash, .array, .percpuArray, .queue, .stack, .ringbuf,
     ]
 
     static func map(
         _ type: MapType, key: Int = 4, value: Int = 8, max: Int = 4, flags: UInt32 = 0
     ) -> MapDescription {
-        let isKeyless = type == .queue || type == .stack
+        let isKeyless = type == .queue || type == .stack || type == .ringbuf
         return MapDescription(
-            name: "m", type: type, keySize: isKeyless ? 0 : key, valueSize: value, maxEntries: max,
-            flags: flags)
+            name: "m", type: type, keySize: isKeyless ? 0 : key, valueSize: type == .ringbuf ? 0 : value,
+            maxEntries: type == .ringbuf ? max * 1024 : max, flags: flags)
     }
 
     private func instance(_ description: MapDescription) throws -> Instance {
@@ -39,7 +39,7 @@ struct KernelMapTests {
             samples.append(sample)
         }
         for value in [0, 1, 9, 32768, 32769, 32776] { samples.append(Self.map(type, value: value, max: 1)) }
-        samples.append(Self.map(type, max: 0))
+        for max in [0, 5, 6, 8] { samples.append(Self.map(type, max: max)) }
         samples.append(Self.map(type, key: 1 << 21, value: 1 << 21, max: 1))
         if type != .array, type != .percpuArray { samples.append(Self.map(type, value: 4 << 20, max: 1)) }
         for sample in samples {
