@@ -52,7 +52,7 @@ extension RegisteredSubsystem {
     fileprivate func profile(_ profile: KernelProfile, over given: BTF) -> ProfileTypes {
         // Never given out by `IDSource`.
         let id = UInt32.max
-        var kfuncs: [String: KfuncPrototype] = [:]
+        var kfuncs = KfuncRule.prototypes(in: given, btf: id)
         for kfunc in description.kfuncs {
             guard let (function, _) = given.function(named: kfunc.name) else { continue }
             kfuncs[kfunc.name] = KfuncPrototype(
