@@ -37,7 +37,9 @@ extension Explorer {
             guard value.kind == .mapHandle, !value.maybeNull else {
                 throw mismatch(register, facts, "pointer in R\(register) isn't map pointer", "a map")
             }
-            if let field = facts.field { try checkTimerMap(field, value) }
+            // A map without such a field is let through: the call then fails at run time.
+            let hasField = specialFields(ofMap: Int(value.payload)).fields.contains { $0.kind == .workQueue }
+            if let field = facts.field, hasField { try checkTimerMap(field, value) }
         case .workQueue:
             _ = try fieldArgument(value, register, "bpf_wq") { $0 == .workQueue }
             facts.field = value
@@ -138,10 +140,9 @@ extension Explorer {
         _ facts: inout KfuncFacts
     ) throws(Rejection) {
         let size = try readable(register + 1)
-        try checkSized(value, register, size, register + 1, isOut: false, allowsZero: true)
+        // A kfunc may write what it is not told to leave alone: room for that need not be initialised.
+        try checkSized(value, register, size, register + 1, isOut: !isConst, allowsZero: true)
         if hasConstantSize { try noteConstantSize(size, register + 1, &facts) }
-        guard !isConst, size.scalar.umax > 0 else { return }
-        try checkMemory(value, register, Int(size.scalar.umax), isOut: true, isExact: false)
     }
 
     private mutating func checkSizeOfNull(

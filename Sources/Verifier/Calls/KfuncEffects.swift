@@ -24,7 +24,7 @@ extension Explorer {
         case .acquireCount: return try finish(acquiredCount(facts))
         case .listPush: return try finish(try pushed(facts))
         case .treeAdd: return try treeAdd(facts)
-        case .listPop, .treeRemove, .listPeek, .treePeek: return try finish(try taken(effect, facts))
+        case .listPop, .treeRemove, .listPeek, .treePeek: return try finish(try taken(facts))
         case .makeDynptr(let kind):
             if let place = facts.newDynptr { makeDynptr(at: place, kind: kind) }
             return try finish(.unknown)

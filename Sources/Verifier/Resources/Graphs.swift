@@ -129,10 +129,8 @@ extension Explorer {
 
     // MARK: Out of
 
-    mutating func taken(_ effect: KfuncEffect, _ facts: KfuncFacts) throws(Rejection) -> Register {
-        try checkOutsideTreeCallback(facts.kfunc.name)
+    mutating func taken(_ facts: KfuncFacts) throws(Rejection) -> Register {
         guard let root = facts.root else { return .unknown }
-        if case .treeRemove = effect { forgetNonOwning() }
         var result = element(of: root)
         if facts.has(.acquire) {
             result.flags.remove(.nonOwning)
