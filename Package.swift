@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "opsctl", targets: ["opsctl"]),
         .library(name: "OpsCore", targets: ["OpsCore"]),
         .executable(name: "differential", targets: ["differential-tool"]),
+        .executable(name: "bpf-conformance-plugin", targets: ["bpf-conformance-plugin"]),
     ] + fuzzers.map { .library(name: "Fuzz\($0)", type: .static, targets: ["Fuzz\($0)"]) },
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.2"),
@@ -95,8 +96,15 @@ let package = Package(
             ],
             swiftSettings: common),
 
+        // Speaks a conformance suite's protocol: one program in, R0 out.
+        .executableTarget(
+            name: "bpf-conformance-plugin", dependencies: ["OpsHost", "ControlAPI", "BPF"],
+            swiftSettings: common),
+
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: common),
         .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
+        .testTarget(
+            name: "ConformanceTests", dependencies: ["OpsHost", "ControlAPI", "BPF"], swiftSettings: common),
         // These run the programs that `swift build` has put beside the tests.
         .testTarget(name: "DaemonTests", dependencies: ["ControlAPI"], swiftSettings: common),
         .testTarget(

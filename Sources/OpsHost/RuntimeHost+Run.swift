@@ -56,7 +56,9 @@ extension RuntimeHost {
         switch source {
         case .hex(let text, let file):
             do {
-                return (ProgramImage(name: file, section: "", insns: try parseHexProgram(text.utf8)), [:])
+                let insns = try parseHexProgram(text.utf8)
+                let subprogs = RuntimeHost.subprogs(of: insns, main: file)
+                return (ProgramImage(name: file, section: "", insns: insns, subprogs: subprogs), [:])
             } catch {
                 throw OpsError(
                     "object", errno: OpsError.einval, "'\(file)' holds no program", at: .init(file: file),
@@ -77,6 +79,20 @@ extension RuntimeHost {
             }
             return (found.image, Dictionary(uniqueKeysWithValues: contents))
         }
+    }
+
+    /// Without an object's symbols, a function starts where something calls one.
+    private static func subprogs(of insns: [Instruction], main: String) -> [ProgramImage.Subprog] {
+        var starts: Set<Int> = []
+        for (pc, insn) in insns.enumerated() {
+            let isCall = insn.isCall && insn.src == PseudoCall.subprog
+            let isCallback = insn.isWideLoad && insn.src == PseudoLoad.function
+            if isCall || isCallback { starts.insert(pc + 1 + Int(insn.imm)) }
+        }
+        return [ProgramImage.Subprog(name: main, start: 0)]
+            + starts.filter { $0 > 0 && $0 < insns.count }.sorted().map {
+                ProgramImage.Subprog(name: "subprog_\($0)", start: $0)
+            }
     }
 
     private static func verified(

@@ -41,6 +41,8 @@ package enum HexError: Error, Equatable, CustomStringConvertible {
     case notHex(character: String, line: Int, column: Int)
     /// 16 digits make an instruction.
     case partialInstruction(digits: Int)
+    /// 2 digits make a byte.
+    case partialByte(digits: Int)
     case empty
     case tooLong(limit: Int)
 
@@ -50,6 +52,7 @@ package enum HexError: Error, Equatable, CustomStringConvertible {
             "line \(line), column \(column): '\(character)' is not a hex digit or white space"
         case .partialInstruction(let digits):
             "\(digits) hex digits are no whole number of instructions (16 digits each)"
+        case .partialByte(let digits): "\(digits) hex digits are no whole number of bytes"
         case .empty: "no instructions"
         case .tooLong(let limit): "more than \(limit) instructions"
         }
@@ -59,9 +62,24 @@ package enum HexError: Error, Equatable, CustomStringConvertible {
 /// Reads the `prog run --hex` format: bytes in file order as hex digits, white space ignored anywhere.
 package func parseHexProgram(_ text: some Sequence<UInt8>) throws(HexError) -> [Instruction] {
     let limit = 1 << 20
+    let bytes: [UInt8]
+    do { bytes = try parseHexBytes(text, limit: limit * 8) } catch {
+        switch error {
+        case .tooLong: throw .tooLong(limit: limit)
+        case .partialByte(let digits): throw .partialInstruction(digits: digits)
+        default: throw error
+        }
+    }
+    guard !bytes.isEmpty else { throw .empty }
+    guard bytes.count % 8 == 0 else { throw .partialInstruction(digits: 2 * bytes.count) }
+    return Instruction.decode(bytes)
+}
+
+/// Bytes as hex digits, white space ignored anywhere.
+/// - Throws: `notHex`, `partialByte`; `tooLong` beyond `limit` bytes.
+package func parseHexBytes(_ text: some Sequence<UInt8>, limit: Int) throws(HexError) -> [UInt8] {
     var bytes: [UInt8] = []
     var high: UInt8?
-    var digits = 0
     var (line, column) = (1, 0)
     for byte in text {
         column += 1
@@ -74,19 +92,17 @@ package func parseHexProgram(_ text: some Sequence<UInt8>) throws(HexError) -> [
                     (0x21...0x7e).contains(byte) ? String(UnicodeScalar(byte)) : "\\x" + hexByte(byte)
                 throw .notHex(character: character, line: line, column: column)
             }
-            digits += 1
             if let first = high {
                 bytes.append(first << 4 | digit)
                 high = nil
             } else {
                 high = digit
             }
-            guard bytes.count <= limit * 8 else { throw .tooLong(limit: limit) }
+            guard bytes.count <= limit else { throw .tooLong(limit: limit) }
         }
     }
-    guard digits > 0 else { throw .empty }
-    guard digits % 16 == 0 else { throw .partialInstruction(digits: digits) }
-    return Instruction.decode(bytes)
+    guard high == nil else { throw .partialByte(digits: 2 * bytes.count + 1) }
+    return bytes
 }
 
 private func hexDigit(_ byte: UInt8) -> UInt8? {
