@@ -5,12 +5,35 @@
 ///
 /// Kernel counterpart: `bpf_check`.
 package func verify(_ image: ProgramImage, in context: ProgramContext) -> VerificationOutcome {
+    verify(image, in: context, options: VerificationOptions()).outcome
+}
+
+/// How to verify, apart from the rules.
+package struct VerificationOptions: Sendable {
+    /// 0: no log; 1: what leads to the refusal; 2: every path.
+    package var logLevel: Int
+    /// Asked every few thousand instructions; once it says true, the verification ends with a refusal.
+    package var isCancelled: (@Sendable () -> Bool)?
+
+    package init(logLevel: Int = 0, isCancelled: (@Sendable () -> Bool)? = nil) {
+        self.logLevel = logLevel
+        self.isCancelled = isCancelled
+    }
+}
+
+/// As above, with a log in the kernel's format if one is asked for.
+package func verify(
+    _ image: ProgramImage, in context: ProgramContext, options: VerificationOptions
+) -> (outcome: VerificationOutcome, log: String) {
     var verifier = Verification(image, context)
+    verifier.isCancelled = options.isCancelled
+    if options.logLevel > 0 { verifier.watch(logLevel: options.logLevel) }
     do {
-        return .accepted(try verifier.run())
+        let program = try verifier.run()
+        return (.accepted(program), verifier.log())
     } catch {
         let report = verifier.report(error)
-        return error.isUnsupported ? .unsupported(report) : .rejected(report)
+        return (error.isUnsupported ? .unsupported(report) : .rejected(report), verifier.log(report.problem))
     }
 }
 
@@ -24,6 +47,8 @@ struct Verification {
     /// For tests: see `Explorer`.
     var isPruningOff = false
     var observesStates = false
+    var watcher: Watcher?
+    var isCancelled: (@Sendable () -> Bool)?
     var budget: Int?
 
     init(_ image: ProgramImage, _ context: ProgramContext) {
@@ -37,6 +62,8 @@ struct Verification {
         let liveness = Liveness(image, flow, mainReturnsValue: signature.result != .void)
         var explorer = Explorer(image, context, flow, liveness, signature)
         explorer.isPruningOff = isPruningOff
+        explorer.watcher = watcher
+        explorer.isCancelled = isCancelled
         if let budget { explorer.budget = budget }
         if observesStates { explorer.observed = Array(repeating: [], count: image.insns.count) }
         do {

@@ -9,6 +9,16 @@ package enum StructViews {
         case sock
         case tcpSock
         case xdpSock
+
+        /// As the kernel's log calls a pointer to one.
+        var name: String {
+            switch self {
+            case .sockCommon: "sock_common"
+            case .sock: "sock"
+            case .tcpSock: "tcp_sock"
+            case .xdpSock: "xdp_sock"
+            }
+        }
     }
 
     static subscript(id: ID) -> StructView {

@@ -30,7 +30,9 @@ extension Explorer {
         pending = []
         (parent, distance, longestPath) = (-1, 0, 0)
         pc = flow.ranges[entry.subprog].lowerBound
+        watcher?.enters(entry.subprog, image.subprogs[entry.subprog].name)
         try walk()
+        watcher?.leaves(entry.subprog, image.subprogs[entry.subprog].name)
         let longest = longestPath
         (state, pc, parent, distance) = (outerState, outerPC, outerParent, outerDistance)
         (pending, longestPath, self.entry) = (outerPending, outerLongest, outerEntry)

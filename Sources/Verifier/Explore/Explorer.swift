@@ -92,6 +92,13 @@ struct Explorer {
     var globals: [Int: UInt64] = [:]
     /// No pruning: every path to its end. For tests.
     var isPruningOff = false
+    /// nil unless a log or a causal path is asked for.
+    var watcher: Watcher?
+    /// Asked every few thousand instructions.
+    var isCancelled: (@Sendable () -> Bool)?
+    /// When to look whether to go on.
+    private var pause = 0
+    private static let insnsBetweenPauses = 4096
     /// For tests: every state looked at, by instruction; nil: not kept.
     var observed: [[State]]?
 
@@ -135,22 +142,16 @@ struct Explorer {
     mutating func walk() throws(Rejection) {
         while true {
             if flow.isPrunePoint[pc], try reachesKnownState() {
+                watcher?.isCovered(at: pc, state)
                 if !resumePending() { return }
                 continue
             }
             processed += 1
             distance += 1
             insnsSinceStore += 1
-            guard processed <= budget else {
-                throw Rejection(
-                    .programStructure, "BPF program is too large. Processed \(processed) insn",
-                    reason: "Verification follows every path and stops after 1 M instructions. "
-                        + "Long loops and many independent branches multiply the paths.",
-                    suggestion:
-                        "Bound loops by small constants, or use bpf_loop or may_goto, whose body is verified once."
-                )
-            }
+            if processed > pause { try lookUp() }
             notes[pc].isReachable = true
+            if let watcher { watcher.reaches(pc, state) }
             if observed != nil { observed?[pc].append(state) }
             if !image.poisons.isEmpty, let sentence = image.poisons[pc] { throw poisoned(sentence) }
             switch try step(image.insns[pc]) {
@@ -163,6 +164,24 @@ struct Explorer {
                 if !resumePending() { return }
             }
         }
+    }
+
+    /// Every few thousand instructions: whether the budget is used up, and whether anybody still wants to know.
+    private mutating func lookUp() throws(Rejection) {
+        guard processed <= budget else {
+            throw Rejection(
+                .programStructure, "BPF program is too large. Processed \(processed) insn",
+                reason: "Verification follows every path and stops after \(budget) instructions. "
+                    + "Long loops and many independent branches multiply the paths.",
+                suggestion:
+                    "Bound loops by small constants, or use bpf_loop or may_goto, whose body is verified once."
+            )
+        }
+        if let isCancelled, isCancelled() {
+            throw Rejection(
+                .policy, "verification was cancelled", reason: "Nobody waits for the verdict any more.")
+        }
+        pause = min(budget, processed + Explorer.insnsBetweenPauses)
     }
 
     private func poisoned(_ sentence: String) -> Rejection {
@@ -225,12 +244,14 @@ struct Explorer {
     mutating func putAside(_ other: State, at target: Int) {
         pending.append(Pending(state: other, pc: target, parent: parent, distance: distance))
         if parent >= 0 { checkpoints[Int(parent)].branches += 1 }
+        watcher?.putsAside(pending.count - 1, at: pc)
     }
 
     private mutating func resumePending() -> Bool {
         guard let next = pending.popLast() else { return false }
         state = next.state
         pc = next.pc
+        watcher?.resumes(pending.count, at: pc, state)
         parent = next.parent
         distance = next.distance
         return true

@@ -2,24 +2,65 @@ import BPF
 
 extension Verification {
     /// Adds where and how to what a check threw.
-    func report(_ rejection: Rejection) -> VerificationReport {
+    ///
+    /// How a program got there is found by walking once more with a watcher, so that programs that are accepted pay
+    /// nothing for it.
+    mutating func report(_ rejection: Rejection) -> VerificationReport {
         let insn = rejection.insn ?? explorer?.pc ?? failure
-        return VerificationReport(
-            isUnsupported: rejection.isUnsupported, category: rejection.category, problem: rejection.problem,
-            reason: rejection.reason, at: location(of: insn), causalPath: causalPath(),
-            suggestion: rejection.suggestion, processed: explorer?.processed ?? 0)
+        let processed = explorer?.processed ?? 0
+        if watcher == nil, explorer != nil, !rejection.isUnsupported, processed <= Verification.repeatMax {
+            watch(logLevel: 0)
+            _ = try? run()
+        }
+        let cause = cause(of: rejection, at: insn)
+        let at = location(of: insn)
+        let verdict: VerificationReport.Verdict =
+            rejection.isUnsupported
+            ? .notImplemented : rejection.isRefusal ? .refused(by: context.name) : .rejected
+        var report = VerificationReport(
+            verdict: verdict, category: rejection.category, problem: rejection.problem,
+            reason: rejection.reason, at: at, causalPath: causalPath(cause),
+            suggestion: rejection.suggestion, processed: processed)
+        report.suggestion = Advice.suggestion(for: report, cause, image, fallback: rejection.suggestion)
+        return report
+    }
+
+    /// Longer walks are not repeated: their causal path is that of the branches alone.
+    private static let repeatMax = 200_000
+
+    mutating func watch(logLevel: Int) {
+        let log =
+            logLevel > 0
+            ? KernelLog(
+                level: logLevel, image, names: disassemblyNames(base: 0),
+                describe: StateText(image: image, target: context.target)) : nil
+        watcher = Watcher(log: log)
+    }
+
+    /// The log, ended as the kernel ends it.
+    func log(_ problem: String? = nil) -> String {
+        guard let watcher, let explorer else { return problem.map { $0 + "\n" } ?? "" }
+        let most = explorer.checkpointsAt.map(\.count).max() ?? 0
+        let alive = explorer.checkpoints.count { $0.state != nil }
+        watcher.ends(
+            (problem.map { $0 + "\n" } ?? "")
+                + "processed \(explorer.processed) insns (limit \(explorer.budget)) max_states_per_insn \(most) "
+                + "total_states \(explorer.checkpoints.count) peak_states \(alive) mark_read 0")
+        return watcher.text ?? ""
     }
 
     // MARK: Where
 
     private func location(of insn: Int) -> VerificationReport.Location? {
         guard image.insns.indices.contains(insn) else { return nil }
-        let record = image.lines.last { $0.insn <= insn }
+        let record = line(of: insn)
         let subprog = image.subprogs.last { $0.start <= insn }?.name ?? image.name
         return VerificationReport.Location(
             insn: insn, subprog: subprog, file: record?.file, line: record?.line,
             source: record.map(sourceWindow) ?? [], insns: insnWindow(around: insn))
     }
+
+    private func line(of insn: Int) -> ProgramImage.SourceLine? { image.lines.last { $0.insn <= insn } }
 
     /// Line records hold only lines that made code; of those within two lines, each once, in order.
     private func sourceWindow(around record: ProgramImage.SourceLine) -> [VerificationReport.Location.Line] {
@@ -70,31 +111,66 @@ extension Verification {
 
     private static let stepsMax = 16
 
-    /// The last events of the refused path, oldest first.
-    private func causalPath() -> [VerificationReport.Step] {
-        guard let explorer else { return [] }
-        var steps: [VerificationReport.Step] = []
-        var index = explorer.state.lastEvent
-        while index >= 0, steps.count < Verification.stepsMax {
-            let event = explorer.events[Int(index)]
-            let insn = Int(event.insn)
-            let record = image.lines.last { $0.insn <= insn }
-            steps.append(.init(insn: insn, file: record?.file, line: record?.line, text: text(of: event)))
-            index = event.previous
+    private func cause(of rejection: Rejection, at insn: Int) -> CausalPath? {
+        guard let watcher, rejection.insn == nil else { return nil }
+        let register = rejection.register ?? baseRegister(of: rejection, at: insn)
+        let held = events.filter { !$0.kind.isOfControlFlow }
+        return CausalPath(
+            image, context, watcher, register: register,
+            events: held.map { CausalPath.Link(insn: Int($0.insn), text: text(of: $0)) }, callee: callee)
+    }
+
+    /// The pointer that the refused instruction goes through, where the problem is about memory.
+    private func baseRegister(of rejection: Rejection, at insn: Int) -> Int? {
+        guard rejection.category == .memory || rejection.category == .policy else { return nil }
+        let insn = image.insns[insn]
+        switch insn.instructionClass {
+        case .ldx: return Int(insn.src)
+        case .st, .stx: return Int(insn.dst)
+        case .alu64: return Int(insn.dst)
+        default: return nil
         }
-        return steps.reversed()
+    }
+
+    /// Of the refused path, the last first.
+    private var events: [Explorer.Event] {
+        guard let explorer else { return [] }
+        var events: [Explorer.Event] = []
+        var index = explorer.state.lastEvent
+        while index >= 0 {
+            events.append(explorer.events[Int(index)])
+            index = events[events.count - 1].previous
+        }
+        return events
+    }
+
+    /// What made the value in question, with what was taken and given back on the way; of a walk too long to repeat,
+    /// its last events.
+    private func causalPath(_ cause: CausalPath?) -> [VerificationReport.Step] {
+        let links =
+            cause?.links
+            ?? events.prefix(Verification.stepsMax).reversed().map {
+                CausalPath.Link(insn: Int($0.insn), text: text(of: $0))
+            }
+        return links.map { link in
+            let record = line(of: link.insn)
+            return .init(
+                insn: link.insn, file: record?.file, line: record?.line,
+                source: record.map { String($0.text.trimmed) }, text: link.text)
+        }
     }
 
     private func text(of event: Explorer.Event) -> String {
         let insn = image.insns[Int(event.insn)]
+        let function = callee(Int(event.insn))
         switch event.kind {
         case .taken: return "branch taken: \(insn.text)"
         case .notTaken: return "branch not taken: \(insn.text)"
-        case .call: return "call of \(callee(of: event))"
+        case .call: return "call of \(function)"
         case .callback: return "callback entered"
         case .returned: return "function returned"
-        case .acquired: return "reference acquired by \(callee(of: event))"
-        case .released: return "reference released by \(callee(of: event))"
+        case .acquired: return "reference acquired by \(function)"
+        case .released: return "reference released by \(function)"
         case .locked: return "bpf_spin_lock taken"
         case .unlocked: return "bpf_spin_lock released"
         case .entered: return "region entered by \(callee(of: event))"
@@ -102,8 +178,17 @@ extension Verification {
         }
     }
 
-    private func callee(of event: Explorer.Event) -> String {
-        let insn = image.insns[Int(event.insn)]
-        return disassemblyNames(base: 0).call(Int(event.insn), insn) ?? "a function"
+    private func callee(_ insn: Int) -> String {
+        disassemblyNames(base: 0).call(insn, image.insns[insn]) ?? "a function"
+    }
+}
+
+extension Explorer.Event.Kind {
+    /// Told by the causal path itself, where there is one.
+    fileprivate var isOfControlFlow: Bool {
+        switch self {
+        case .taken, .notTaken, .call, .callback, .returned: true
+        default: false
+        }
     }
 }

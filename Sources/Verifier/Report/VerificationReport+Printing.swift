@@ -1,20 +1,24 @@
 extension VerificationReport: CustomStringConvertible {
     /// For people: the problem, then Reason, At, Causal path, Suggestion.
     package var description: String {
-        var lines = [
-            "\(isUnsupported ? "Not implemented here" : "Verification failed"): \(category.rawValue): \(problem)"
-        ]
+        var lines = ["\(headline): \(category.rawValue): \(problem)"]
         lines += ["", "Reason:", "  \(reason)"]
         if let at { lines += ["", "At:"] + atLines(at) }
         if !causalPath.isEmpty {
             lines += ["", "Causal path:"]
-            for step in causalPath {
-                let place = step.file.map { "\($0.lastPathComponent):\(step.line ?? 0): " } ?? ""
-                lines.append("  insn \(step.insn): \(place)\(step.text)")
-            }
+            for step in causalPath { lines.append("  " + step.description) }
         }
         if let suggestion { lines += ["", "Suggestion:", "  \(suggestion)"] }
         return lines.joined(separator: "\n")
+    }
+
+    /// Whose no it is.
+    package var headline: String {
+        switch verdict {
+        case .rejected: "Verification failed"
+        case .notImplemented: "Not implemented here"
+        case .refused(let subsystem): "Refused by \(subsystem)"
+        }
     }
 
     /// The blocks under `At:`, one line each: source with `>>>` and `^-- error:`, then instructions.
@@ -51,6 +55,11 @@ extension VerificationReport: CustomStringConvertible {
     }
 }
 
-extension String {
-    fileprivate var lastPathComponent: Substring { split(separator: "/").last ?? self[...] }
+extension VerificationReport.Step: CustomStringConvertible {
+    package var description: String {
+        guard let file, let line else { return "insn \(insn): \(text)" }
+        let place = "\(file.lastPathComponent):\(line)"
+        guard let source, !source.isEmpty else { return "\(place): \(text)" }
+        return "\(place): `\(source)`: \(text)"
+    }
 }

@@ -36,17 +36,29 @@ package struct VerificationReport: Equatable, Sendable, Error {
         package var insn: Int
         package var file: String?
         package var line: Int?
+        /// The source line.
+        package var source: String?
         package var text: String
     }
 
-    /// Safety (`false`), or only not built here (`true`).
-    package var isUnsupported: Bool
+    /// Who says no.
+    package enum Verdict: Equatable, Sendable {
+        /// The program may do harm: no host could take it.
+        case rejected
+        /// It may be fine, but something it uses is not built here.
+        case notImplemented
+        /// It is safe, but what it is for does not allow it: the name of the context.
+        case refused(by: String)
+    }
+
+    package var verdict: Verdict
     package var category: Category
     package var problem: String
     package var reason: String
     package var at: Location?
     package var causalPath: [Step]
     package var suggestion: String?
+    package var isUnsupported: Bool { verdict == .notImplemented }
     /// Instructions processed until then.
     package var processed: Int
 }
