@@ -8,12 +8,18 @@ package struct CheckRequest: Sendable {
     package var context: String
     package var btf: [UInt8]?
     package var logLevel: Int
+    /// Asked now and then; true ends the check.
+    package var isCancelled: (@Sendable () -> Bool)?
 
-    package init(program: String? = nil, context: String = "auto", btf: [UInt8]? = nil, logLevel: Int = 0) {
+    package init(
+        program: String? = nil, context: String = "auto", btf: [UInt8]? = nil, logLevel: Int = 0,
+        isCancelled: (@Sendable () -> Bool)? = nil
+    ) {
         self.program = program
         self.context = context
         self.btf = btf
         self.logLevel = logLevel
+        self.isCancelled = isCancelled
     }
 }
 
@@ -28,7 +34,8 @@ extension RuntimeHost {
             default: .type(request.context)
             }
         let options = CheckOptions(
-            program: request.program, context: context, btf: request.btf, logLevel: request.logLevel)
+            program: request.program, context: context, btf: request.btf, logLevel: request.logLevel,
+            isCancelled: request.isCancelled)
         return try refusing { () throws(OpsError) in try runtime.check(bytes, name: name, options: options) }
             .map { checked in
                 ProgramVerdict(
@@ -44,7 +51,8 @@ extension RuntimeHost {
 extension ProgramVerdict.Reason {
     fileprivate init(_ reason: CheckedProgram.Reason) {
         self.init(
-            category: reason.category, problem: reason.problem, reason: reason.reason, at: reason.at,
+            kind: reason.kind.rawValue, headline: reason.headline, category: reason.category,
+            problem: reason.problem, reason: reason.reason, at: reason.at,
             causalPath: reason.causalPath, suggestion: reason.suggestion)
     }
 }

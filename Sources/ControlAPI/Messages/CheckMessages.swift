@@ -2,6 +2,10 @@
 package struct ProgramVerdict: Codable, Equatable, Sendable {
     /// Why it was not accepted, for the person who wrote the C.
     package struct Reason: Codable, Equatable, Sendable {
+        /// `rejected`, `not_implemented` or `refused_by_subsystem`.
+        package var kind: String
+        /// First words for people.
+        package var headline: String
         package var category: String
         package var problem: String
         package var reason: String
@@ -10,9 +14,12 @@ package struct ProgramVerdict: Codable, Equatable, Sendable {
         package var suggestion: String?
 
         package init(
-            category: String, problem: String, reason: String, at: [String], causalPath: [String],
+            kind: String, headline: String, category: String, problem: String, reason: String, at: [String],
+            causalPath: [String],
             suggestion: String?
         ) {
+            self.kind = kind
+            self.headline = headline
             self.category = category
             self.problem = problem
             self.reason = reason
@@ -60,7 +67,8 @@ package struct ProgramVerdict: Codable, Equatable, Sendable {
         let why: JSONValue =
             reason.map { reason in
                 [
-                    "category": .string(reason.category), "problem": .string(reason.problem),
+                    "kind": .string(reason.kind), "category": .string(reason.category),
+                    "problem": .string(reason.problem),
                     "reason": .string(reason.reason), "at": .array(reason.at.map { .string($0) }),
                     "causal_path": .array(reason.causalPath.map { .string($0) }),
                     "suggestion": .optional(reason.suggestion),

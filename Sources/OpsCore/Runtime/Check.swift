@@ -15,12 +15,15 @@ public struct CheckOptions: Sendable {
     public var btf: [UInt8]?
     public var profile: String?
     public var kconfig: [String: String]
+    /// Asked every few thousand instructions; true ends the check with a refusal.
+    public var isCancelled: (@Sendable () -> Bool)?
     /// 0, 1 or 2: how much of the kernel-style log to keep.
     public var logLevel: Int
 
     public init(
         program: String? = nil, context: Context = .auto, btf: [UInt8]? = nil, profile: String? = nil,
-        kconfig: [String: String] = [:], logLevel: Int = 0
+        kconfig: [String: String] = [:], logLevel: Int = 0,
+        isCancelled: (@Sendable () -> Bool)? = nil
     ) {
         self.program = program
         self.context = context
@@ -28,6 +31,7 @@ public struct CheckOptions: Sendable {
         self.profile = profile
         self.kconfig = kconfig
         self.logLevel = logLevel
+        self.isCancelled = isCancelled
     }
 }
 
@@ -37,6 +41,19 @@ public struct CheckedProgram: Sendable {
 
     /// Why a program was not accepted, for the person who wrote the C.
     public struct Reason: Equatable, Sendable {
+        /// Whose no it is.
+        public enum Kind: String, Sendable {
+            /// No host could take the program: it may do harm, or is malformed.
+            case rejected
+            /// It may be fine, and uses something that is not built here.
+            case notImplemented = "not_implemented"
+            /// It is safe, and what it is for does not allow it.
+            case refusedBySubsystem = "refused_by_subsystem"
+        }
+
+        public var kind: Kind
+        /// First words for people: "Verification failed", "Refused by tcp_congestion_ops.init".
+        public var headline: String
         public var category: String
         public var problem: String
         public var reason: String

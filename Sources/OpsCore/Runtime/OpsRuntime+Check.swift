@@ -96,9 +96,12 @@ private struct ProgramCheck {
             result.context = context.name
             let clock = ContinuousClock()
             let start = clock.now
-            let outcome = verify(program.image, in: context)
+            let (outcome, log) = verify(
+                program.image, in: context,
+                options: VerificationOptions(logLevel: options.logLevel, isCancelled: options.isCancelled))
             result.verifyMicroseconds = UInt64(max(0, (clock.now - start) / .microseconds(1)))
-            result.take(outcome, logLevel: options.logLevel)
+            result.take(outcome)
+            result.log = log
         } catch {
             result.refuse(error)
         }
@@ -199,7 +202,7 @@ extension OpsError {
 }
 
 extension CheckedProgram {
-    fileprivate mutating func take(_ outcome: VerificationOutcome, logLevel: Int) {
+    fileprivate mutating func take(_ outcome: VerificationOutcome) {
         switch outcome {
         case .accepted(let program):
             verdict = .accept
@@ -210,13 +213,14 @@ extension CheckedProgram {
             processed = report.processed
             reason = Reason(report)
         }
-        if logLevel > 0 { log = "processed \(processed) insns" }
     }
 
     /// Refused before the verifier saw it.
     fileprivate mutating func refuse(_ error: OpsError) {
         verdict = error.code == "unsupported" ? .unsupported : .reject
         reason = Reason(
+            kind: verdict == .unsupported ? .notImplemented : .rejected,
+            headline: "Refused before verification",
             category: error.code == "attach" ? "Policy" : "Program Structure", problem: error.text,
             reason: error.reason ?? error.text, at: [], causalPath: [], suggestion: error.suggestion,
             insn: error.location.insn, file: error.location.file, line: error.location.line)
@@ -225,21 +229,16 @@ extension CheckedProgram {
 
 extension CheckedProgram.Reason {
     fileprivate init(_ report: VerificationReport) {
-        let at = report.at.map { at in
-            let head =
-                at.file.map { file in ["\(file):\(at.line ?? 0) in \(at.subprog)"] } ?? ["in \(at.subprog)"]
-            let lines = (at.source + at.insns).map {
-                "\($0.isMarked ? ">>>" : "   ") \($0.number): \($0.text)"
+        let kind: Kind =
+            switch report.verdict {
+            case .rejected: .rejected
+            case .notImplemented: .notImplemented
+            case .refused: .refusedBySubsystem
             }
-            return head + lines
-        }
         self.init(
-            category: report.category.rawValue, problem: report.problem, reason: report.reason, at: at ?? [],
-            causalPath: report.causalPath.map { step in
-                let place = step.file.map { "\($0):\(step.line ?? 0): " } ?? "insn \(step.insn): "
-                return place + step.text
-            },
-            suggestion: report.suggestion, insn: report.at?.insn, file: report.at?.file, line: report.at?.line
-        )
+            kind: kind, headline: report.headline, category: report.category.rawValue,
+            problem: report.problem, reason: report.reason, at: report.atLines,
+            causalPath: report.causalPath.map(\.description), suggestion: report.suggestion,
+            insn: report.at?.insn, file: report.at?.file, line: report.at?.line)
     }
 }

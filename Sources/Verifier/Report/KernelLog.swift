@@ -53,9 +53,9 @@ struct KernelLog {
     mutating func addChanges(_ before: State, _ state: State) {
         let changes = describe.changes(before, state)
         guard !changes.isEmpty, let openLine, !isTruncated else { return }
-        // The kernel's columns (`vlog_alignment`): multiples of 40, with at least 20 characters left.
+        // The kernel's columns (`vlog_alignment`): 40, or the next multiple of 8.
         let width = mark - openLine
-        let column = (max(width + 20, 40) + 39) / 40 * 40
+        let column = (max(width + 4, 40) + 7) / 8 * 8
         text.removeLast()
         put(String(repeating: " ", count: column - width - 1) + "; \(changes)\n")
         self.openLine = nil

@@ -171,10 +171,10 @@ extension Verification {
         case .returned: return "function returned"
         case .acquired: return "reference acquired by \(function)"
         case .released: return "reference released by \(function)"
-        case .locked: return "bpf_spin_lock taken"
-        case .unlocked: return "bpf_spin_lock released"
-        case .entered: return "region entered by \(callee(of: event))"
-        case .left: return "region left by \(callee(of: event))"
+        case .locked: return "lock taken by \(function)"
+        case .unlocked: return "lock released by \(function)"
+        case .entered: return "region entered by \(function)"
+        case .left: return "region left by \(function)"
         }
     }
 

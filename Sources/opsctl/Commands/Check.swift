@@ -59,7 +59,7 @@ struct Check: Verb {
                 + "\(verdict.verifyUs) us"
         ]
         if let reason = verdict.reason {
-            lines.append("\t\(reason.category): \(reason.problem)")
+            lines.append("\t\(reason.headline): \(reason.category): \(reason.problem)")
             lines.append("\tReason: " + indent(reason.reason))
             if !reason.at.isEmpty { lines.append("\tAt:\n" + list(reason.at)) }
             if !reason.causalPath.isEmpty { lines.append("\tCausal path:\n" + list(reason.causalPath)) }
