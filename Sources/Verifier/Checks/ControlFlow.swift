@@ -12,6 +12,8 @@ struct ControlFlow {
     private(set) var isPrunePoint: [Bool] = []
     /// Draws on fuel: may_goto, and calls that turn a loop.
     private(set) var isFuelled: [Bool] = []
+    /// A jump or a call leads to an earlier instruction: facts that run against the flow need more than one pass.
+    private(set) var hasBackEdges = false
 
     /// - Throws: `Rejection` for a malformed program, with the instruction in `failure`.
     init(_ image: ProgramImage, failure: inout Int) throws(Rejection) {
@@ -112,6 +114,7 @@ struct ControlFlow {
                     reason: "The second half of a 64-bit load is no instruction.")
             }
             isPrunePoint[target] = true
+            if target <= pc { hasBackEdges = true }
             if insn.opcode == Opcode.mayGoto { markFuelled(pc) }
         }
         guard insn.isCall else { return }
@@ -124,6 +127,7 @@ struct ControlFlow {
             let callsBack = KfuncRule.rule(for: kfunc.name)?.effect?.callsBack ?? false
             if kfunc.flags.contains(.iterNext) || callsBack { markFuelled(pc) }
         default:
+            if insn.imm < 0 { hasBackEdges = true }
             // Paths through the callee meet again behind the call.
             if pc + 1 < isPrunePoint.count { isPrunePoint[pc + 1] = true }
         }

@@ -12,8 +12,8 @@ struct Liveness {
     init(_ image: ProgramImage, _ flow: ControlFlow, mainReturnsValue: Bool) {
         before = Array(repeating: 0, count: image.insns.count)
         stack = StackLiveness(image, flow)
-        var changed = true
-        while changed {
+        var changed = false
+        repeat {
             changed = false
             for range in flow.ranges.reversed() {
                 for pc in range.reversed() where !flow.isSecondSlot[pc] {
@@ -24,7 +24,7 @@ struct Liveness {
                     }
                 }
             }
-        }
+        } while changed && flow.hasBackEdges
     }
 
     private func transfer(

@@ -24,8 +24,8 @@ struct StackLiveness {
 
     private mutating func propagate(_ function: StackFunction, _ insns: [Instruction], _ flow: ControlFlow) {
         let range = function.range
-        var changed = true
-        while changed {
+        var changed = false
+        repeat {
             changed = false
             for pc in range.reversed() where !flow.isSecondSlot[pc] {
                 let insn = insns[pc]
@@ -42,32 +42,41 @@ struct StackLiveness {
                     changed = true
                 }
             }
-        }
+        } while changed && flow.hasBackEdges
     }
 }
 
 /// One function's forward pass.
 private struct StackFunction {
-    /// What a register holds, as far as the stack is concerned.
-    enum View: Equatable {
-        case other
-        /// R10 plus this.
-        case stack(Int)
-        /// Perhaps an address in this frame.
-        case maybeStack
-        case constant(Int)
-        case map(Int)
-
-        var isStack: Bool {
-            switch self {
-            case .stack, .maybeStack: true
-            default: false
-            }
+    /// What a register holds, as far as the stack is concerned. Small, since there are eleven at every instruction.
+    struct View: Equatable {
+        enum Kind: UInt8 {
+            case other
+            /// R10 plus `value`.
+            case stack
+            /// Perhaps an address in this frame.
+            case maybeStack
+            case constant
+            /// The handle of map `value`.
+            case map
         }
+        var kind: Kind
+        var value: Int32 = 0
+
+        static let other = View(kind: .other)
+        static let maybeStack = View(kind: .maybeStack)
+
+        var isStack: Bool { kind == .stack || kind == .maybeStack }
 
         func joined(_ other: View) -> View {
             if self == other { return self }
             return isStack || other.isStack ? .maybeStack : .other
+        }
+
+        /// An address moved by a constant.
+        func moved(by step: Int64) -> View {
+            let sum = Int64(value) + step
+            return sum >= -512 && sum <= 0 ? View(kind: .stack, value: Int32(sum)) : .maybeStack
         }
     }
     typealias Views = InlineArray<11, View>
@@ -101,12 +110,12 @@ private struct StackFunction {
         repeat {
             changed = false
             views = Views(repeating: .other)
-            views[10] = .stack(0)
+            views[10] = View(kind: .stack)
             var isReached = true
             for pc in range where !flow.isSecondSlot[pc] {
                 let index = pc - range.lowerBound
                 if flow.isPrunePoint[pc] {
-                    if isReached { enter(index) }
+                    if isReached { enter(index, from: index - 1) }
                     if let entry = entries[index] {
                         views = entry
                         isReached = true
@@ -115,23 +124,27 @@ private struct StackFunction {
                 guard isReached else { continue }
                 let insn = image.insns[pc]
                 effects[index] = step(insn)
-                if let target = ControlFlow.target(of: insn, at: pc) { enter(target - range.lowerBound) }
+                if let target = ControlFlow.target(of: insn, at: pc) {
+                    enter(target - range.lowerBound, from: index)
+                }
                 isReached = !insn.isExit && !ControlFlow.isUnconditional(insn)
             }
         } while changed
     }
 
     /// Joins what registers hold now into what they hold at a place where jumps land.
-    private mutating func enter(_ index: Int) {
+    private mutating func enter(_ index: Int, from source: Int) {
+        let isBackward = index <= source
         guard let known = entries[index] else {
             entries[index] = views
-            changed = true
+            if isBackward { changed = true }
             return
         }
         var joined = known
         for register in 0..<10 where known[register] != views[register] {
             joined[register] = known[register].joined(views[register])
-            if joined[register] != known[register] { changed = true }
+            // What lies ahead is yet to be looked at in this pass.
+            if isBackward && joined[register] != known[register] { changed = true }
         }
         entries[index] = joined
     }
@@ -142,7 +155,8 @@ private struct StackFunction {
             views[Int(insn.dst)] = result(insn)
             return Effect()
         case .ld:
-            views[Int(insn.dst)] = insn.src == PseudoLoad.mapFD ? .map(Int(insn.imm)) : .other
+            views[Int(insn.dst)] =
+                insn.src == PseudoLoad.mapFD ? View(kind: .map, value: insn.imm) : .other
             return Effect()
         case .ldx: return load(insn)
         case .st, .stx: return store(insn)
@@ -154,14 +168,16 @@ private struct StackFunction {
         let a = views[Int(insn.dst)]
         let b: View = insn.usesRegister && insn.operation != Opcode.end ? views[Int(insn.src)] : .other
         let isWide = insn.instructionClass == .alu64
-        switch (insn.operation, a) {
-        case (Opcode.mov, _):
-            guard insn.usesRegister else { return insn.imm >= 0 ? .constant(Int(insn.imm)) : .other }
+        switch insn.operation {
+        case Opcode.mov:
+            guard insn.usesRegister else {
+                return insn.imm >= 0 ? View(kind: .constant, value: insn.imm) : .other
+            }
             return isWide && insn.offset == 0 ? b : .other
-        case (Opcode.add, .stack(let offset)) where isWide && !insn.usesRegister:
-            return .stack(offset + Int(insn.imm))
-        case (Opcode.sub, .stack(let offset)) where isWide && !insn.usesRegister:
-            return .stack(offset - Int(insn.imm))
+        case Opcode.add where isWide && !insn.usesRegister && a.kind == .stack:
+            return a.moved(by: Int64(insn.imm))
+        case Opcode.sub where isWide && !insn.usesRegister && a.kind == .stack:
+            return a.moved(by: -Int64(insn.imm))
         default: return a.isStack || b.isStack ? .maybeStack : .other
         }
     }
@@ -198,10 +214,10 @@ private struct StackFunction {
 
     /// Words that some bytes from `view` + `offset` on touch, or with `certain` those they cover for certain.
     private func words(_ view: View, _ offset: Int, _ byteCount: Int, certain: Bool) -> Words {
-        switch view {
+        switch view.kind {
         case .maybeStack: return certain ? 0 : .max
-        case .stack(let base):
-            let low = base + offset
+        case .stack:
+            let low = Int(view.value) + offset
             let high = low + byteCount
             guard low >= -512, high <= 0 else { return certain ? 0 : .max }
             // From the top of the stack down, as words are numbered.
@@ -241,17 +257,18 @@ private struct StackFunction {
     /// Words a helper reads behind an argument.
     private func read(by prototype: HelperPrototype, argument index: Int) -> Words {
         let view = views[index + 1]
-        guard case .stack(let offset) = view else { return .max }
-        var byteCount = -offset
+        guard view.kind == .stack else { return .max }
+        var byteCount = -Int(view.value)
         switch prototype.arguments[index] {
         case .memoryOut, .mapValueOut, .fixedOut: return 0
         case .mapKey, .mapValue, .mapValueOrNull:
-            if case .map(let map) = views[1], image.maps.indices.contains(map) {
+            let map = Int(views[1].value)
+            if views[1].kind == .map, image.maps.indices.contains(map) {
                 let isKey = prototype.arguments[index] == .mapKey
                 byteCount = isKey ? image.maps[map].keySize : image.maps[map].valueSize
             }
         case .memory, .memoryOrNull:
-            if index + 2 < 6, case .constant(let size) = views[index + 2] { byteCount = size }
+            if views[index + 2].kind == .constant { byteCount = Int(views[index + 2].value) }
         default: return .max
         }
         return words(view, 0, byteCount, certain: false)

@@ -7,15 +7,17 @@ extension Explorer {
         var ancestor: Int32 = -1
         var turns = 0
         let isFuelled = flow.isFuelled[pc]
-        var stores = isFuelled || (jumpsSinceStore >= 2 && insnsSinceStore >= 8)
+        var stores = isFuelled || isResumed || (jumpsSinceStore >= 2 && insnsSinceStore >= 8)
         for index in checkpointsAt[pc].reversed() {
-            guard let stored = checkpoints[Int(index)].state, stored.entry == state.entry else { continue }
+            guard let stored = checkpoints[Int(index)].state, stored.hasSameCalls(as: state) else { continue }
             if checkpoints[Int(index)].branches > 0 {
                 if ancestor < 0 { ancestor = index }
                 turns += 1
                 if try closesLoop(at: index, stored) { return true }
                 // A turn of a loop that is followed turn by turn: some of its states are enough.
-                if !isFuelled && jumpsSinceStore < 20 && insnsSinceStore < 100 { stores = false }
+                if !isFuelled && !isResumed && jumpsSinceStore < 20 && insnsSinceStore < 100 {
+                    stores = false
+                }
             } else if !isPruningOff, prunes(at: index, stored) {
                 return true
             }
@@ -62,6 +64,7 @@ extension Explorer {
         )
         checkpointsAt[pc].append(index)
         parent = index
+        isResumed = false
         distance = 0
         jumpsSinceStore = 0
         insnsSinceStore = 0
@@ -210,6 +213,16 @@ extension Explorer {
 }
 
 extension State {
+    /// Whether the same calls lead to both: states of other calls are of no use to each other.
+    func hasSameCalls(as other: State) -> Bool {
+        guard frames.count == other.frames.count, entry == other.entry else { return false }
+        if isWeakened(.callersNeedNotMatch) { return true }
+        for index in frames.indices where frames[index].callSite != other.frames[index].callSite {
+            return false
+        }
+        return true
+    }
+
     var allDependencies: UInt64 {
         var all: UInt64 = 0
         for frame in frames {

@@ -57,6 +57,9 @@ struct Explorer {
     var distance: UInt64 = 0
     var jumpsSinceStore = 0
     var insnsSinceStore = 0
+    /// The path was put aside at a branch and has come to no stored state yet: where it meets its sibling, the next
+    /// one to come will want a state to stop at.
+    var isResumed = false
 
     var pending: [Pending] = []
     var checkpoints: [Checkpoint] = []
@@ -254,6 +257,7 @@ struct Explorer {
         watcher?.resumes(pending.count, at: pc, state)
         parent = next.parent
         distance = next.distance
+        isResumed = true
         return true
     }
 

@@ -23,6 +23,7 @@ extension Scalar {
 
     /// Byte swap of the low `bits` bits, zero-extended.
     package func byteSwapped(bits: Int) -> Scalar {
+        if isWeakened(.byteSwapKeepsValue) { return truncated(toBytes: bits / 8) }
         guard let value = truncated(toBytes: bits / 8).constant else {
             return Scalar.unknown.truncated(toBytes: bits / 8)
         }
@@ -41,51 +42,36 @@ extension Scalar {
     private static func evaluate(
         _ operation: UInt8, wide: Bool, isSigned: Bool, _ x: UInt64, _ y: UInt64
     ) -> UInt64 {
-        guard wide else {
-            return UInt64(
-                evaluate32(
-                    operation, isSigned, UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: y)))
-        }
-        let sx = Int64(bitPattern: x)
-        let sy = Int64(bitPattern: y)
-        switch operation {
-        case Opcode.add: return x &+ y
-        case Opcode.sub: return x &- y
-        case Opcode.mul: return x &* y
-        case Opcode.div where isSigned:
-            return y == 0 ? 0 : UInt64(bitPattern: sx.dividedReportingOverflow(by: sy).partialValue)
-        case Opcode.div: return y == 0 ? 0 : x / y
-        case Opcode.mod where isSigned:
-            return y == 0 ? x : UInt64(bitPattern: sx.remainderReportingOverflow(dividingBy: sy).partialValue)
-        case Opcode.mod: return y == 0 ? x : x % y
-        case Opcode.or: return x | y
-        case Opcode.and: return x & y
-        case Opcode.xor: return x ^ y
-        case Opcode.lsh: return x &<< y
-        case Opcode.rsh: return x &>> y
-        default: return UInt64(bitPattern: sx &>> sy)
-        }
+        if wide { return evaluate(operation, isSigned, x, y, as: Int64.self) }
+        return UInt64(
+            evaluate(
+                operation, isSigned, UInt32(truncatingIfNeeded: x), UInt32(truncatingIfNeeded: y),
+                as: Int32.self))
     }
 
-    private static func evaluate32(_ operation: UInt8, _ isSigned: Bool, _ x: UInt32, _ y: UInt32) -> UInt32 {
-        let sx = Int32(bitPattern: x)
-        let sy = Int32(bitPattern: y)
+    /// The operation on numbers, in words of one width.
+    private static func evaluate<Word: FixedWidthInteger, Signed: FixedWidthInteger & SignedInteger>(
+        _ operation: UInt8, _ isSigned: Bool, _ x: Word, _ y: Word, as _: Signed.Type
+    ) -> Word {
+        let sx = Signed(truncatingIfNeeded: x)
+        let sy = Signed(truncatingIfNeeded: y)
         switch operation {
         case Opcode.add: return x &+ y
         case Opcode.sub: return x &- y
         case Opcode.mul: return x &* y
         case Opcode.div where isSigned:
-            return y == 0 ? 0 : UInt32(bitPattern: sx.dividedReportingOverflow(by: sy).partialValue)
+            return y == 0 ? 0 : Word(truncatingIfNeeded: sx.dividedReportingOverflow(by: sy).partialValue)
         case Opcode.div: return y == 0 ? 0 : x / y
         case Opcode.mod where isSigned:
-            return y == 0 ? x : UInt32(bitPattern: sx.remainderReportingOverflow(dividingBy: sy).partialValue)
+            return y == 0
+                ? x : Word(truncatingIfNeeded: sx.remainderReportingOverflow(dividingBy: sy).partialValue)
         case Opcode.mod: return y == 0 ? x : x % y
         case Opcode.or: return x | y
         case Opcode.and: return x & y
         case Opcode.xor: return x ^ y
         case Opcode.lsh: return x &<< y
         case Opcode.rsh: return x &>> y
-        default: return UInt32(bitPattern: sx &>> sy)
+        default: return Word(truncatingIfNeeded: sx &>> sy)
         }
     }
 
@@ -108,9 +94,11 @@ extension Scalar {
             r.takeLowProduct(a, b)
         case Opcode.and:
             r.tnum = a.tnum.and(b.tnum)
+            if isWeakened(.andHasNoBound) { return .unknown }
             r.umax = Swift.min(a.umax, b.umax)
             r.takeBitwiseSigns(a, b, isAnd: true)
         case Opcode.or:
+            if isWeakened(.orHasNoBound) { return .unknown }
             r.tnum = a.tnum.or(b.tnum)
             r.umin = Swift.max(a.umin, b.umin)
             r.takeBitwiseSigns(a, b, isAnd: false)
@@ -133,7 +121,7 @@ extension Scalar {
         let (low, lowOverflows) = a.umin.addingReportingOverflow(b.umin)
         let (high, highOverflows) = a.umax.addingReportingOverflow(b.umax)
         // If both ends wrap, so does everything between.
-        if lowOverflows == highOverflows { (umin, umax) = (low, high) }
+        if lowOverflows == highOverflows || isWeakened(.sumForgetsOverflow) { (umin, umax) = (low, high) }
         let (slow, slowOverflows) = a.smin.addingReportingOverflow(b.smin)
         let (shigh, shighOverflows) = a.smax.addingReportingOverflow(b.smax)
         if !slowOverflows && !shighOverflows { (smin, smax) = (slow, shigh) }
@@ -142,7 +130,9 @@ extension Scalar {
     private mutating func takeDifference(_ a: Scalar, _ b: Scalar) {
         let (low, lowOverflows) = a.umin.subtractingReportingOverflow(b.umax)
         let (high, highOverflows) = a.umax.subtractingReportingOverflow(b.umin)
-        if lowOverflows == highOverflows { (umin, umax) = (low, high) }
+        if lowOverflows == highOverflows || isWeakened(.differenceForgetsOverflow) {
+            (umin, umax) = (low, high)
+        }
         let (slow, slowOverflows) = a.smin.subtractingReportingOverflow(b.smax)
         let (shigh, shighOverflows) = a.smax.subtractingReportingOverflow(b.smin)
         if !slowOverflows && !shighOverflows { (smin, smax) = (slow, shigh) }
@@ -150,7 +140,7 @@ extension Scalar {
 
     private mutating func takeProduct(_ a: Scalar, _ b: Scalar) {
         let (high, overflows) = a.umax.multipliedReportingOverflow(by: b.umax)
-        if !overflows { (umin, umax) = (a.umin &* b.umin, high) }
+        if !overflows || isWeakened(.productForgetsOverflow) { (umin, umax) = (a.umin &* b.umin, high) }
         var low = Int64.max
         var top = Int64.min
         for x in [a.smin, a.smax] {
@@ -187,20 +177,23 @@ extension Scalar {
                 (smin, smax) = (a.smin &<< Int64(count), a.smax &<< Int64(count))
             }
         }
-        if a.umax <= UInt64.max >> b.umax { (umin, umax) = (a.umin &<< b.umin, a.umax &<< b.umax) }
+        if a.umax <= UInt64.max >> b.umax || isWeakened(.leftShiftForgetsOverflow) {
+            (umin, umax) = (a.umin &<< b.umin, a.umax &<< b.umax)
+        }
     }
 
     private mutating func takeRightShift(_ a: Scalar, _ b: Scalar) {
         guard b.umax < 64 else { return }
         if let count = b.constant { tnum = a.tnum.shiftedRight(count) }
         (umin, umax) = (a.umin &>> b.umax, a.umax &>> b.umin)
+        if isWeakened(.rightShiftSwapsCounts) { (umin, umax) = (a.umin &>> b.umin, a.umax &>> b.umax) }
     }
 
     private mutating func takeArithmeticShift(_ a: Scalar, _ b: Scalar) {
         guard b.umax < 64 else { return }
         if let count = b.constant { tnum = a.tnum.arithmeticallyShiftedRight(count) }
-        let least = Int64(b.umin)
-        let most = Int64(b.umax)
+        var (least, most) = (Int64(b.umin), Int64(b.umax))
+        if isWeakened(.arithmeticShiftSwapsCounts) { (least, most) = (most, least) }
         // Shifting moves towards 0 or -1: farthest from it with the smallest count.
         smin = a.smin &>> (a.smin < 0 ? least : most)
         smax = a.smax &>> (a.smax < 0 ? most : least)
@@ -267,6 +260,7 @@ extension Scalar {
     /// Drops the upper half, of which nothing may be assumed so far, and takes it as zero.
     private func zeroExtendedLow() -> Scalar {
         var r = self
+        if isWeakened(.narrowResultKeepsUpperHalf) { return r }
         r.tnum = tnum.lowHalf
         (r.smin, r.smax) = (.min, .max)
         (r.umin, r.umax) = (UInt64(u32min), UInt64(u32max))
@@ -287,7 +281,7 @@ extension Scalar {
     private mutating func takeLowSum(_ a: Scalar, _ b: Scalar) {
         let low = UInt64(a.u32min) + UInt64(b.u32min)
         let high = UInt64(a.u32max) + UInt64(b.u32max)
-        if low >> 32 == high >> 32 {
+        if low >> 32 == high >> 32 || isWeakened(.lowSumForgetsOverflow) {
             (u32min, u32max) = (UInt32(truncatingIfNeeded: low), UInt32(truncatingIfNeeded: high))
         }
         setLow(signed: Int64(a.s32min) + Int64(b.s32min), Int64(a.s32max) + Int64(b.s32max))
@@ -296,14 +290,17 @@ extension Scalar {
     private mutating func takeLowDifference(_ a: Scalar, _ b: Scalar) {
         let low = Int64(a.u32min) - Int64(b.u32max)
         let high = Int64(a.u32max) - Int64(b.u32min)
-        if low >> 32 == high >> 32 {
+        if low >> 32 == high >> 32 || isWeakened(.lowDifferenceForgetsOverflow) {
             (u32min, u32max) = (UInt32(truncatingIfNeeded: low), UInt32(truncatingIfNeeded: high))
         }
         setLow(signed: Int64(a.s32min) - Int64(b.s32max), Int64(a.s32max) - Int64(b.s32min))
     }
 
     private mutating func takeLowProduct(_ a: Scalar, _ b: Scalar) {
-        setLow(unsigned: UInt64(a.u32min) * UInt64(b.u32min), UInt64(a.u32max) * UInt64(b.u32max))
+        let high = UInt64(a.u32max) * UInt64(b.u32max)
+        setLow(
+            unsigned: UInt64(a.u32min) * UInt64(b.u32min),
+            isWeakened(.lowProductForgetsOverflow) ? high & UInt64(UInt32.max) : high)
         let ends = [
             Int64(a.s32min) * Int64(b.s32min), Int64(a.s32min) * Int64(b.s32max),
             Int64(a.s32max) * Int64(b.s32min), Int64(a.s32max) * Int64(b.s32max),
@@ -316,17 +313,22 @@ extension Scalar {
     private static func quotient(
         _ amin: UInt64, _ amax: UInt64, _ bmin: UInt64, _ bmax: UInt64
     ) -> (UInt64, UInt64) {
+        if isWeakened(.quotientHasNoBound) { return (0, .max) }
+        if isWeakened(.quotientForgetsZero) { return (amin / max(bmax, 1), amax / max(bmin, 1)) }
         // A divisor of 0 gives 0.
-        bmin == 0 ? (0, amax) : (amin / bmax, amax / bmin)
+        return bmin == 0 ? (0, amax) : (amin / bmax, amax / bmin)
     }
 
     private static func remainderMax(_ amax: UInt64, _ bmin: UInt64, _ bmax: UInt64) -> UInt64 {
+        if isWeakened(.remainderHasNoBound) { return .max }
+        if isWeakened(.remainderForgetsZero) { return Swift.min(amax, max(bmax, 1) - 1) }
         // A divisor of 0 gives the dividend.
-        bmin == 0 ? amax : Swift.min(amax, bmax - 1)
+        return bmin == 0 ? amax : Swift.min(amax, bmax - 1)
     }
 
     /// |a / b| <= |a|; the one overflow, min / -1, gives min.
     private mutating func takeSignedQuotient(_ amin: Int64, _ amax: Int64) {
+        if amin == .min && isWeakened(.signedQuotientForgetsOverflow) { return (smin, smax) = (-.max, .max) }
         guard amin != .min else { return }
         let bound = Swift.max(amin.magnitude, amax.magnitude)
         (smin, smax) = (-Int64(bound), Int64(bound))
@@ -334,7 +336,7 @@ extension Scalar {
 
     /// The remainder has the dividend's sign, is no larger than it, and smaller than a divisor that is not 0.
     private mutating func takeSignedRemainder(_ amin: Int64, _ amax: Int64, _ bmin: Int64, _ bmax: Int64) {
-        smin = Swift.min(amin, 0)
+        smin = isWeakened(.signedRemainderForgetsSign) ? 0 : Swift.min(amin, 0)
         smax = Swift.max(amax, 0)
         guard bmin > 0 || bmax < 0 else { return }
         let limit = Int64(clamping: Swift.max(bmin.magnitude, bmax.magnitude) - 1)

@@ -64,7 +64,12 @@ extension Scalar {
         -> Bool
     {
         switch comparison {
-        case .equal: wide ? equate(&a, &b) : equateLow(&a, &b)
+        case .equal where isWeakened(.equalTeachesNothing),
+            .notEqual where isWeakened(.notEqualTeachesNothing),
+            .bitsSet where isWeakened(.jsetTeachesNothing),
+            .noBitsSet where isWeakened(.clearedBitsTeachNothing):
+            break
+        case .equal: wide || isWeakened(.lowEqualityTeachesWhole) ? equate(&a, &b) : equateLow(&a, &b)
         case .notEqual: wide ? separate(&a, &b) : separateLow(&a, &b)
         case .below: wide ? orderUnsigned(&a, &b, strict: true) : orderUnsignedLow(&a, &b, strict: true)
         case .belowOrEqual:
@@ -146,11 +151,15 @@ extension Scalar {
 
     // MARK: a < b, or a <= b
 
+    private static func isStrict(_ strict: Bool) -> Bool {
+        strict ? !isWeakened(.strictIsLoose) : isWeakened(.looseIsStrict)
+    }
+
     private static func orderUnsigned(_ a: inout Scalar, _ b: inout Scalar, strict: Bool) {
         if strict {
             guard b.umax > 0, a.umin < .max else { return a.makeEmpty() }
         }
-        let step: UInt64 = strict ? 1 : 0
+        let step: UInt64 = isStrict(strict) ? 1 : 0
         a.umax = min(a.umax, b.umax - step)
         b.umin = max(b.umin, a.umin + step)
     }
@@ -159,7 +168,8 @@ extension Scalar {
         if strict {
             guard b.smax > .min, a.smin < .max else { return a.makeEmpty() }
         }
-        let step: Int64 = strict ? 1 : 0
+        let step: Int64 = isStrict(strict) ? 1 : 0
+        if isWeakened(.signedComparesUnsigned) { return orderUnsigned(&a, &b, strict: strict) }
         a.smax = min(a.smax, b.smax - step)
         b.smin = max(b.smin, a.smin + step)
     }
@@ -168,7 +178,8 @@ extension Scalar {
         if strict {
             guard b.u32max > 0, a.u32min < .max else { return a.makeEmpty() }
         }
-        let step: UInt32 = strict ? 1 : 0
+        let step: UInt32 = isStrict(strict) ? 1 : 0
+        if isWeakened(.lowOrderTeachesWhole) { return orderUnsigned(&a, &b, strict: strict) }
         a.u32max = min(a.u32max, b.u32max - step)
         b.u32min = max(b.u32min, a.u32min + step)
     }
@@ -177,7 +188,7 @@ extension Scalar {
         if strict {
             guard b.s32max > .min, a.s32min < .max else { return a.makeEmpty() }
         }
-        let step: Int32 = strict ? 1 : 0
+        let step: Int32 = isStrict(strict) ? 1 : 0
         a.s32max = min(a.s32max, b.s32max - step)
         b.s32min = max(b.s32min, a.s32min + step)
     }
@@ -188,7 +199,7 @@ extension Scalar {
         let shared = a.tnum.max & b.tnum.max & (wide ? .max : UInt64(UInt32.max))
         if shared == 0 { return a.makeEmpty() }
         // Only one bit can be common: both have it.
-        guard shared & (shared - 1) == 0 else { return }
+        guard shared & (shared - 1) == 0 || isWeakened(.jsetTakenSetsAllBits) else { return }
         a.setBit(shared)
         b.setBit(shared)
     }

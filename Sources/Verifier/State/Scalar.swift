@@ -90,7 +90,7 @@ package struct Scalar: Equatable, Sendable {
 
     /// The low `byteCount` bytes, zero-extended.
     package func truncated(toBytes byteCount: Int) -> Scalar {
-        guard byteCount < 8 else { return self }
+        guard byteCount < 8, !isWeakened(.truncationKeepsUpperBits) else { return self }
         let limit = (UInt64(1) << (UInt64(byteCount) * 8)) - 1
         if umax <= limit { return self }
         var result = Scalar(tnum: tnum.truncated(to: UInt64(byteCount) * 8))
@@ -112,6 +112,7 @@ package struct Scalar: Equatable, Sendable {
     /// The low `byteCount` bytes, sign-extended to 64 bits.
     package func signExtended(fromBytes byteCount: Int) -> Scalar {
         guard byteCount < 8 else { return self }
+        if isWeakened(.signExtensionForgetsSign) { return truncated(toBytes: byteCount) }
         let bits = UInt64(byteCount) * 8
         let least = Int64(-1) << Int64(bits - 1)
         if smin >= least && smax <= ~least { return self }
@@ -135,7 +136,7 @@ package struct Scalar: Equatable, Sendable {
     /// Carries what one view knows into the others.
     package mutating func deduce() {
         if isEmpty { return }
-        boundsFromBits()
+        if !isWeakened(.rangesIgnoreBits) { boundsFromBits() }
         if umin == umax {
             collapse(to: umin)
             return
@@ -147,7 +148,7 @@ package struct Scalar: Equatable, Sendable {
             deduceHalves()
             if isEmpty || self == before { break }
         }
-        if isEmpty { return }
+        if isEmpty || isWeakened(.bitsIgnoreRanges) { return }
         guard let bits = tnum.intersection(.range(umin, umax)),
             let low = bits.lowHalf.intersection(.range(UInt64(u32min), UInt64(u32max)))
         else { return makeEmpty() }
@@ -180,7 +181,9 @@ package struct Scalar: Equatable, Sendable {
     /// Between signed and unsigned, in each width.
     private mutating func deduceSigns() {
         // An unsigned range on one side of the sign boundary is a signed range.
-        if Int64(bitPattern: umin) <= Int64(bitPattern: umax) {
+        if isWeakened(.signedIgnoresUnsigned) {
+            // Nothing.
+        } else if Int64(bitPattern: umin) <= Int64(bitPattern: umax) {
             smin = max(smin, Int64(bitPattern: umin))
             smax = min(smax, Int64(bitPattern: umax))
         } else if smin >= 0 {
@@ -194,7 +197,7 @@ package struct Scalar: Equatable, Sendable {
         } else if smin > Int64(bitPattern: umax) {
             smin = max(smin, Int64(bitPattern: umin))
         }
-        if UInt64(bitPattern: smin) <= UInt64(bitPattern: smax) {
+        if UInt64(bitPattern: smin) <= UInt64(bitPattern: smax), !isWeakened(.unsignedIgnoresSigned) {
             umin = max(umin, UInt64(bitPattern: smin))
             umax = min(umax, UInt64(bitPattern: smax))
         }
@@ -218,6 +221,7 @@ package struct Scalar: Equatable, Sendable {
 
     /// Between the whole and its low half.
     private mutating func deduceHalves() {
+        if isWeakened(.lowIgnoresWhole) { return }
         // Equal upper halves at both ends: the low half runs between the ends' low halves.
         if umin >> 32 == umax >> 32 {
             u32min = max(u32min, UInt32(truncatingIfNeeded: umin))
@@ -234,6 +238,7 @@ package struct Scalar: Equatable, Sendable {
             smin = max(smin, Int64(s32min))
             smax = min(smax, Int64(s32max))
         }
+        if isWeakened(.wholeIgnoresLow) { return }
         // The upper half is at least that of the minimum, the low half at least u32min; likewise above.
         let high = ~UInt64(UInt32.max)
         umin = max(umin, (umin & high) | UInt64(u32min))

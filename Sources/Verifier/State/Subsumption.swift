@@ -30,12 +30,15 @@ struct Subsumption {
     }
 
     private mutating func states(_ old: State, _ new: State) -> Bool {
-        guard old.frames.count == new.frames.count, old.entry == new.entry, old.held.hasShape(of: new.held)
+        guard old.frames.count == new.frames.count, old.entry == new.entry,
+            old.held.hasShape(of: new.held) || isWeakened(.referencesNeedNotMatch)
         else { return false }
         for index in old.frames.indices {
             let a = old.frames[index]
             let b = new.frames[index]
-            guard a.callSite == b.callSite, a.subprog == b.subprog, a.callback == b.callback else {
+            guard a.callSite == b.callSite || isWeakened(.callersNeedNotMatch), a.subprog == b.subprog,
+                a.callback == b.callback
+            else {
                 return false
             }
         }
@@ -47,13 +50,15 @@ struct Subsumption {
                     return false
                 }
             }
-            guard slots(old.frames[index].slots, new.frames[index].slots) else { return false }
+            guard slots(old.frames[index].slots, new.frames[index].slots) || isWeakened(.stackNeedNotMatch)
+            else { return false }
         }
-        return old.held.correspond(to: new.held) { match($0, $1) }
+        return old.held.correspond(to: new.held) { match($0, $1) } || isWeakened(.referencesNeedNotMatch)
     }
 
     /// Maps an id of `old` to one of `new`, consistently and one to one.
     private mutating func match(_ a: UInt32, _ b: UInt32) -> Bool {
+        if isWeakened(.idsNeedNotMatch) { return true }
         if a == 0 || b == 0 { return a == b }
         for pair in ids {
             if pair.old == a { return pair.new == b }
@@ -64,7 +69,8 @@ struct Subsumption {
     }
 
     private func isPrecise(_ register: Register) -> Bool {
-        mode != .precisionAware || register.dependencies & (precise | Checkpoint.overflow) != 0
+        if isWeakened(.nothingIsPrecise) && mode == .precisionAware { return false }
+        return mode != .precisionAware || register.dependencies & (precise | Checkpoint.overflow) != 0
     }
 
     private mutating func registers(_ old: Register, _ new: Register) -> Bool {
@@ -92,7 +98,7 @@ struct Subsumption {
         if mode == .identical {
             return old.scalar == new.scalar && match(old.id, new.id)
         }
-        guard old.scalar.contains(new.scalar) else { return false }
+        guard old.scalar.contains(new.scalar) || isWeakened(.rangesNeedNotNest) else { return false }
         if old.id == 0 { return true }
         // Linked in the old state: an unlinked one of the new gets a name of its own, which matches once.
         var id = new.id
