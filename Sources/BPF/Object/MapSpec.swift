@@ -26,6 +26,8 @@ package struct MapSpec: Sendable {
     package var contents: [UInt8]?
     /// Global variables in a data section, ascending by offset.
     package var variables: [VariableSpec] = []
+    /// Of a map of maps, the template of the maps in it; else empty. (An array, since a struct cannot hold itself.)
+    package var inner: [MapSpec] = []
     /// Why it cannot be made here: "inner maps are not built here". Reaching an instruction that uses it is an error.
     package var unsupported: String?
 

@@ -21,7 +21,7 @@ extension ObjectParser {
                     "offset \(entry.offset) is beyond the section's \(section.byteCount) bytes",
                     section: ".maps", map: variable.name)
             }
-            let map = try MapDefinition(variable, in: btf).spec
+            let map = try MapDefinition(variable.type, named: variable.name, in: btf).spec
             definitionAt[Place(section: section.index, offset: entry.offset)] = spec.maps.count
             spec.maps.append(map)
         }
@@ -31,13 +31,16 @@ extension ObjectParser {
 /// One map definition being read. libbpf: `parse_btf_map_def`.
 private struct MapDefinition {
     private let btf: BTF
+    /// It describes what lies in a map of maps.
+    private let isInner: Bool
     private(set) var spec: MapSpec
 
-    init(_ variable: BTFVariable, in btf: BTF) throws(ObjectError) {
+    init(_ type: TypeID, named name: String, isInner: Bool = false, in btf: BTF) throws(ObjectError) {
         self.btf = btf
-        spec = MapSpec(name: variable.name, origin: .definition, type: MapType(rawValue: 0))
-        guard case .composite(let definition) = btf.resolved(variable.type), !definition.isUnion else {
-            throw error("its type is \(btf.kindName(of: variable.type)), expected a struct")
+        self.isInner = isInner
+        spec = MapSpec(name: name, origin: .definition, type: MapType(rawValue: 0))
+        guard case .composite(let definition) = btf.resolved(type), !definition.isUnion else {
+            throw error("its type is \(btf.kindName(of: type)), expected a struct")
         }
         for member in definition.members { try read(member) }
         guard spec.type.rawValue != 0 else {
@@ -57,7 +60,7 @@ private struct MapDefinition {
         // Which memory node it lies on, and a hint for bloom filters: neither changes what a program sees here.
         case "numa_node", "map_extra": _ = try number(member)
         case "pinning": try readPinning(member)
-        case "values": readValues(member)
+        case "values": try readValues(member)
         default:
             throw error(
                 "unknown field '\(member.name)'", member: member.name, errno: ObjectErrno.enotsup,
@@ -128,12 +131,27 @@ private struct MapDefinition {
     }
 
     /// `__array(values, …)`: the template of inner maps, or the programs of a prog array.
-    private mutating func readValues(_ member: BTFMember) {
+    private mutating func readValues(_ member: BTFMember) throws(ObjectError) {
         spec.valueSize = 4
+        if let template = template(member) {
+            guard !isInner else { throw error("maps of maps of maps are not allowed", member: member.name) }
+            spec.inner = [
+                try MapDefinition(template, named: spec.name + ".inner", isInner: true, in: btf).spec
+            ]
+        }
         spec.unsupported =
             spec.type == .progArray
             ? "its programs are set by '__array(values, …)', and tail calls are not built here"
             : "'__array(values, …)' makes it a map of maps, which is not built here"
+    }
+
+    /// The struct that defines the inner maps: `struct inner *values[]`.
+    private func template(_ member: BTFMember) -> TypeID? {
+        guard case .array(let array) = btf.resolved(member.type),
+            let pointee = btf.pointee(of: array.element),
+            case .composite = btf[pointee]
+        else { return nil }
+        return pointee
     }
 
     private func error(

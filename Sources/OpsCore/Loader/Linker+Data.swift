@@ -31,11 +31,8 @@ extension Linker {
 
     private func linkedMap(_ map: MapSpec, _ contents: [UInt8]?) -> LinkedMap {
         let isFrozen = map.origin != .definition && map.isReadOnly
-        let description = MapDescription(
-            name: map.name, type: map.type, keySize: map.keySize, valueSize: map.valueSize,
-            maxEntries: map.maxEntries, flags: map.flags, valueType: map.valueType, keyType: map.keyType,
-            constants: isFrozen ? contents ?? [UInt8](repeating: 0, count: map.valueSize) : nil,
-            isReadOnly: map.isReadOnly)
+        var description = MapDescription(describing: map)
+        if isFrozen { description.constants = contents ?? [UInt8](repeating: 0, count: map.valueSize) }
         return LinkedMap(
             description: description, contents: contents, variables: map.variables, origin: map.origin,
             unsupported: map.unsupported
@@ -149,4 +146,14 @@ private func encode(_ number: UInt64, byteCount: Int, isSigned: Bool) -> [UInt8]
         guard fits else { return nil }
     }
     return (0..<byteCount).map { UInt8(truncatingIfNeeded: number >> (8 * UInt64($0))) }
+}
+
+extension MapDescription {
+    /// What the object says of a map.
+    fileprivate init(describing map: MapSpec) {
+        self.init(
+            name: map.name, type: map.type, keySize: map.keySize, valueSize: map.valueSize,
+            maxEntries: map.maxEntries, flags: map.flags, valueType: map.valueType, keyType: map.keyType,
+            isReadOnly: map.isReadOnly, inner: map.inner.first.map { MapDescription(describing: $0) })
+    }
 }

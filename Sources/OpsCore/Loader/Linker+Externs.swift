@@ -5,6 +5,8 @@ import Verifier
 enum ResolvedExtern {
     /// Index into `LinkedObject.kfuncs`.
     case kfunc(Int)
+    /// VAR of the target BTF.
+    case variable(TypeID)
     /// It has a place in `.kconfig`; nothing to patch but data.
     case configured
     /// Weak and not there: its address is 0, and a call of it must not be reached.
@@ -56,6 +58,10 @@ extension Linker {
     }
 
     private mutating func resolveVariable(_ extern: ExternSpec) throws(OpsError) -> ResolvedExtern {
+        let found = options.target.ids(named: extern.essentialName).first {
+            if case .variable = options.target[$0] { true } else { false }
+        }
+        if options.isForJudgement, let found { return .variable(found) }
         let reason = "kernel variables are not modelled here"
         guard !extern.isWeak else { return .missing(reason: reason) }
         try fail(

@@ -66,6 +66,8 @@ extension Linker {
             part.insns[insn].imm = 0
             part.poisons[insn] =
                 "kfunc '\(spec.externs[extern].name)' is referenced but wasn't resolved: \(reason)"
+        case .variable:
+            part.poisons[insn] = "'\(spec.externs[extern].name)' is a kernel variable, not a kfunc"
         case .configured:
             part.poisons[insn] = "'\(spec.externs[extern].name)' is a configuration value, not a kfunc"
         }
@@ -75,6 +77,7 @@ extension Linker {
     private func setAddress(_ insn: Int, _ extern: Int, in part: inout RelocatedFunction) {
         switch externs[extern] {
         case .kfunc: setLoad(insn, PseudoLoad.constant, 1, 0, in: &part)
+        case .variable(let id): setLoad(insn, PseudoLoad.btfID, id.index, 0, in: &part)
         case .missing, .configured: setLoad(insn, PseudoLoad.constant, 0, 0, in: &part)
         }
     }
