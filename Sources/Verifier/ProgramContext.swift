@@ -24,6 +24,11 @@ package struct ProgramContext: Sendable {
     package var isSleepable: Bool
     /// What it may do with the bytes of packets that its context leads to.
     package var packets: PacketRules = .none
+    /// Pointers read from objects may be passed on where the kernel allows it. It relies on the kernel's memory being what
+    /// its types say, so only for programs that are judged and not run.
+    package var passesWalkedPointers = false
+    /// Maps with locks, timers or lists may not be used, for this reason; nil: they may.
+    package var refusesLocks: String?
     /// Refuse a program whose bound (see `VerifiedProgram.bound`) exceeds this.
     package var boundLimit: UInt64
     /// Turns that fuelled loops may take together in one call.

@@ -29,6 +29,9 @@ extension Explorer {
             if argument == .mapValueOrNull && value.isNullConstant { return mark(value.dependencies) }
             let size = argument == .mapKey ? maps[map].keySize : maps[map].valueSize
             try checkMemory(value, register, size, isOut: argument == .mapValueOut, isExact: true)
+            if argument == .mapKey, prototype.name == "bpf_map_lookup_elem" {
+                facts.isElementPresent = try isPresent(value, register, inMap: map)
+            }
         case .memory, .memoryOrNull, .memoryOut:
             facts.pendingMemory = (register, value, argument == .memoryOut)
             if argument != .memoryOrNull && value.isScalar && !value.isNullConstant { throw mismatch("mem") }
@@ -73,6 +76,21 @@ extension Explorer {
         }
     }
 
+    /// Whether a key is a constant below the size of an array, so that the lookup cannot fail.
+    private mutating func isPresent(
+        _ key: Register, _ register: UInt8, inMap map: Int
+    ) throws(Rejection) -> Bool {
+        let isArray = maps[map].type == .array || maps[map].type == .percpuArray
+        guard isArray, maps[map].keySize == 4, key.kind == .stack, key.scalar.isConstant else { return false }
+        let access = Access(register: register, pointer: key, offset: 0, byteCount: 4)
+        let number = try loadStack(access)
+        guard number.isScalar, let index = number.scalar.constant,
+            index < UInt64(max(0, maps[map].maxEntries))
+        else { return false }
+        mark(number.dependencies)
+        return true
+    }
+
     func typeName(of value: Register) -> String {
         let suffix = value.maybeNull ? "_or_null" : ""
         switch value.kind {
@@ -96,7 +114,7 @@ extension Explorer {
         _ value: Register, _ names: [String], _ mismatch: (String) -> Rejection
     ) throws(Rejection) {
         let expected = "trusted pointer to struct \(names.first ?? "")"
-        guard let target = context.target, value.kind == .object, value.isNonNullPointer,
+        guard let target = context.target, value.kind == .object, !value.maybeNull, mayPass(value),
             let offset = value.constantOffset
         else { throw mismatch(expected) }
         let type = TypeID(Int(value.payload))

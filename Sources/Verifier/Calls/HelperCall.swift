@@ -5,6 +5,8 @@ extension Explorer {
     /// What has been learnt from the arguments so far.
     struct CallFacts {
         var map: Int?
+        /// A lookup of an element that is certainly there.
+        var isElementPresent = false
         var callback: Int?
         var pendingMemory: (register: UInt8, pointer: Register, isOut: Bool)?
         /// Bytes that the result points to.
@@ -80,9 +82,11 @@ extension Explorer {
     }
 
     private mutating func noteMap(_ map: Int) {
+        // Which of the maps in a map of maps it is shows only at run time.
+        let map = image.maps.indices.contains(map) ? Int32(map) : -1
         if notes[pc].map == -2 {
-            notes[pc].map = Int32(map)
-        } else if notes[pc].map != Int32(map) {
+            notes[pc].map = map
+        } else if notes[pc].map != map {
             notes[pc].map = -1
         }
     }
@@ -97,7 +101,13 @@ extension Explorer {
         case .void: return .uninitialised
         case .scalar: return .unknown
         case .status(let most): return Register(Scalar(signed: -4095...most))
-        case .mapValueOrNull: result = element(ofMap: facts.map ?? 0)
+        case .mapValueOrNull:
+            result = element(ofMap: facts.map ?? 0)
+            if facts.isElementPresent {
+                result.flags.remove(.maybeNull)
+                // A lock in it is told from those in other elements by the id.
+                if specialFields(of: result).lock != nil { result.id = newID() }
+            }
         case .memoryOrNull(let isRecord):
             result = Register(kind: .memory, payload: facts.allocationSize ?? 0, flags: .maybeNull)
             if isRecord { result.flags.insert(.record) }

@@ -18,6 +18,9 @@ extension HelperPrototype {
             "user_ringbuf_drain", [.map, .callback, .callbackContext, .anything],
             maps: [MapType(rawValue: 31)]),
 
+        entry(
+            "find_vma", [.object(["task_struct"]), .anything, .callback, .callbackContext, .anything]),
+
         entry("dynptr_from_mem", [.memoryOut, .sizeOrZero, .anything, .dynptrOut(.local)]),
         entry("dynptr_read", [.memoryOut, .sizeOrZero, .dynptr, .anything, .anything]),
         entry("dynptr_write", [.dynptr, .anything, .memory, .sizeOrZero, .anything]),

@@ -136,7 +136,9 @@ package struct HelperPrototype: Sendable {
     private static let socket: Argument = .object(["sock_common", "sock"])
 
     private static let entries: [HelperPrototype] = [
-        entry("map_lookup_elem", [.map, .mapKey], .mapValueOrNull, maps: keyed),
+        entry(
+            "map_lookup_elem", [.map, .mapKey], .mapValueOrNull,
+            maps: keyed.union([.arrayOfMaps, .hashOfMaps])),
         entry("map_update_elem", [.map, .mapKey, .mapValue, .scalar], .status(0), maps: keyed),
         entry("map_delete_elem", [.map, .mapKey], .status(0), maps: keyed),
         entry(

@@ -242,10 +242,12 @@ extension Explorer {
     private func checkTrust(
         _ value: Register, _ register: UInt8, _ name: String, _ facts: KfuncFacts
     ) throws(Rejection) {
-        if value.flags.contains(.trusted) || value.reference != 0 { return }
         let isRCU = value.flags.contains(.rcu)
-        let takesRCU = facts.has(.rcu) || !facts.has(.trustedArgs) && !facts.has(.release)
-        if isRCU && takesRCU { return }
+        let asksForTrust = facts.has(.trustedArgs) || facts.has(.release)
+        let isGoodEnough =
+            value.flags.contains(.trusted) || value.reference != 0
+            || (isRCU ? !asksForTrust : !asksForTrust && !facts.has(.rcu))
+        if isGoodEnough && mayPass(value) { return }
         throw mismatch(
             register, facts,
             facts.has(.rcu)

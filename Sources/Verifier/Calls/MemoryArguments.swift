@@ -52,6 +52,12 @@ extension Explorer {
                 .callType, "R\(register) type=\(typeName(of: pointer)) expected=mem",
                 reason: "The pointer may be NULL here.", suggestion: "Test it before the call.")
         }
+        guard !pointer.flags.contains(.percpu) else {
+            throw Rejection(
+                .callType, "R\(register) type=percpu_\(typeName(of: pointer)) expected=mem",
+                reason: "Each CPU has its own copy; the address names none of them.",
+                suggestion: "Pick a copy with bpf_this_cpu_ptr() or bpf_per_cpu_ptr().")
+        }
         let access = Access(register: register, pointer: pointer, offset: 0, byteCount: byteCount)
         switch pointer.kind {
         case .stack: try checkStackMemory(access, isOut: isOut, isExact: isExact)

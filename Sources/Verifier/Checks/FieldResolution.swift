@@ -8,10 +8,20 @@ struct FieldKey: Hashable {
     var byteCount: Int
 }
 
+/// A pointer among the members of a struct.
+struct PointerField: Equatable {
+    /// What its type is tagged with.
+    enum Tag { case none, rcu, percpu, user }
+    var tag = Tag.none
+    /// The struct that declares it, and its name there.
+    var structure = ""
+    var name = ""
+}
+
 /// What a load of some bytes of a struct yields.
 enum FieldAccess {
     case number
-    case pointer(to: TypeID)
+    case pointer(to: TypeID, PointerField)
     case refused(String)
 }
 
@@ -45,7 +55,10 @@ extension BTF {
             guard start <= low, high <= start + size else { continue }
             switch value(of: member.type, low: low - start, high: high - start, byteCount: byteCount) {
             case .refused(let why): refusal = refusal ?? why
-            case let found: return found
+            case .pointer(let pointee, var field):
+                if field.name.isEmpty { (field.structure, field.name) = (composite.name, member.name) }
+                return .pointer(to: pointee, field)
+            case .number: return .number
             }
         }
         // Bit fields are read with loads that may cover their neighbours.
@@ -71,11 +84,29 @@ extension BTF {
                 return .refused("cannot access ptr member with off \(low) size \(byteCount)")
             }
             let pointee = resolve(target)
-            if case .composite = self[pointee] { return .pointer(to: pointee) }
+            if case .composite = self[pointee] {
+                return .pointer(to: pointee, PointerField(tag: tag(ofPointee: target)))
+            }
             return .number
         default:
             return high - low == byteCount
                 ? .number : .refused("variable offset into a field that is not an array")
+        }
+    }
+
+    /// Tag between a pointer and the struct it points to.
+    private func tag(ofPointee pointee: TypeID) -> PointerField.Tag {
+        var id = pointee
+        while true {
+            switch self[id] {
+            case .typeTag("rcu", _): return .rcu
+            case .typeTag("percpu", _): return .percpu
+            case .typeTag("user", _): return .user
+            case .typeTag(_, let of), .const(let of), .volatile(let of), .restrict(let of),
+                .typedef(_, let of):
+                id = of
+            default: return .none
+            }
         }
     }
 

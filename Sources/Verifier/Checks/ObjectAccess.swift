@@ -49,8 +49,10 @@ extension Explorer {
             throw Rejection(
                 .registerType, "R\(access.register) has a type of no BTF", reason: "The context has no BTF.")
         }
-        let isTrusted = access.pointer.flags.contains(.trusted)
-        if isTrusted { noteObject(isProbed: false) } else { noteObject(isProbed: true) }
+        // What the host has handed out lies in the arena; an address read from memory is checked at run time.
+        if !access.pointer.flags.contains(.trusted) || access.pointer.flags.contains(.walked) {
+            notes[pc].isProbed = true
+        }
         let type = TypeID(Int(access.pointer.payload))
         let (low, high) = extent(access)
         let key = FieldKey(type: type, low: low, high: high, byteCount: access.byteCount)
@@ -71,15 +73,13 @@ extension Explorer {
         case .number:
             try checkCovered(access, type, target)
             return Register(Scalar.unknown.truncated(toBytes: access.byteCount))
-        case .pointer(let pointee):
+        case .pointer(let pointee, let field):
             try checkCovered(access, type, target)
-            return Register(kind: .object, payload: pointee.index)
+            var register = Register(
+                kind: .object, payload: pointee.index, flags: trust(inWalked: field, from: access.pointer))
+            if register.maybeNull { register.id = newID() }
+            return register
         }
-    }
-
-    /// Objects lie in the arena, so a run-time check passes for all of them; for other memory it would not.
-    private mutating func noteObject(isProbed: Bool) {
-        if isProbed { notes[pc].isProbed = true }
     }
 
     /// An offset that CO-RE has not adjusted is right only if the object was compiled against our layout.
@@ -147,7 +147,7 @@ extension Explorer {
         }
         let type = TypeID(Int(access.pointer.payload))
         let name = target.typeName(type)
-        guard access.pointer.flags.contains(.trusted) else {
+        guard access.pointer.flags.contains(.trusted), !access.pointer.flags.contains(.walked) else {
             throw Rejection(
                 .memory, "R\(access.register) cannot write through an untrusted pointer to \(name)",
                 reason: "The pointer was read from memory; only objects handed to the program can be written."

@@ -41,6 +41,8 @@ extension ProgramContext {
             result: type.result(attach), helpers: HelperAvailability.helpers(for: type, attach),
             isSleepable: definition.isSleepable)
         context.packets = type.packetRules
+        context.passesWalkedPointers = true
+        context.refusesLocks = type.refusesLocks
         switch type {
         case .tracing, .lsm:
             let hook = try definition.hook(types, section)
@@ -80,11 +82,21 @@ extension ProgramContext {
             name: "none", arguments: .unknown, target: types?.btf, targetID: types?.id ?? 1, result: .scalar,
             helpers: HelperAvailability.everywhere, isSleepable: isSleepable)
         context.packets = .none
+        context.passesWalkedPointers = true
         return context
     }
 }
 
 extension ProgramType {
+    /// Why programs of this type may not use what needs a lock: they may interrupt whoever holds it.
+    fileprivate var refusesLocks: String? {
+        switch self {
+        case .kprobe, .tracepoint, .perfEvent, .rawTracepoint, .rawTracepointWritable: "tracing progs"
+        case .socketFilter: "socket filter progs"
+        default: nil
+        }
+    }
+
     /// The struct behind R1; nil where a prototype says it, or nothing does.
     fileprivate func view(_ attach: AttachType) -> StructView? {
         switch self {

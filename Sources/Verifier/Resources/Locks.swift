@@ -11,6 +11,11 @@ extension Explorer {
             throw notALock(
                 register, name, "R\(register) type=\(typeName(of: value)) expected=map_value, ptr_")
         }
+        if let programs = context.refusesLocks {
+            throw Rejection(
+                .executionContext, "\(programs) cannot use \(name) yet",
+                reason: "Such a program can interrupt whoever holds the lock, and would wait for ever.")
+        }
         guard let offset = value.constantOffset else {
             throw notALock(
                 register, name,

@@ -41,6 +41,9 @@ extension Explorer {
 
     /// bpf_timer_init and bpf_wq_init are told the map that the field lies in.
     func checkTimerMap(_ timer: Register, _ map: Register) throws(Rejection) {
+        guard image.maps.indices.contains(Int(timer.payload)) else {
+            throw Rejection.unsupported("a timer in a map of maps")
+        }
         guard timer.payload == map.payload else {
             throw Rejection(
                 .callType,

@@ -54,6 +54,9 @@ struct Register: Equatable, Sendable {
         static let relocated = Flags(rawValue: 1 << 3)
         /// Of an iterator: `next` has returned NULL.
         static let drained = Flags(rawValue: 1 << 4)
+        /// Of an object: its address was read from a field of another. The host does not vouch for it, whatever the kernel
+        /// says, so loads through it are checked at run time all the same.
+        static let walked = Flags(rawValue: 1 << 10)
         /// Valid as long as the RCU read-side section lasts; what it points to may be about to be freed.
         static let rcu = Flags(rawValue: 1 << 5)
         /// Of an object: nothing vouches for the address, not even for the type.
