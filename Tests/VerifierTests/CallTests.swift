@@ -46,7 +46,7 @@ import Verifier
             ]
         let program = try #require(check(good).program, "\(problem(check(good)))")
         #expect(program.facts[5].constantMap == 0)
-        let untested = lookup(0) + [Asm.load(.word, 0, 0, 0), Asm.exit]
+        let untested = lookup(1) + [Asm.load(.word, 0, 0, 0), Asm.exit]
         #expect(problem(check(untested)) == "R0 invalid mem access 'map_value_or_null'")
         let beyond =
             lookup(0) + [Asm.jump(Opcode.jeq, 0, 0, 1), Asm.load(.double, 0, 0, 9), Asm.mov(0, 0), Asm.exit]
@@ -54,6 +54,19 @@ import Verifier
         #expect(
             problem(check(lookup(0, keyIsWritten: false) + [Asm.mov(0, 0), Asm.exit])).contains(
                 "invalid read from stack"))
+    }
+
+    @Test func constantIndicesOfArraysAreThere() {
+        func read(key: Int32) -> [Instruction] {
+            [Asm.store(.word, 10, -4, key)] + lookup(0, keyIsWritten: false) + [
+                Asm.load(.word, 0, 0, 0), Asm.exit,
+            ]
+        }
+        #expect(check(read(key: 7)).program != nil, "\(problem(check(read(key: 7))))")
+        #expect(problem(check(read(key: 8))) == "R0 invalid mem access 'map_value_or_null'")
+        let unknown = [Asm.call(helper: "get_prandom_u32"), Asm.and(0, 7), Asm.store(.word, 10, -4, reg: 0)]
+        let insns = unknown + lookup(0, keyIsWritten: false) + [Asm.load(.word, 0, 0, 0), Asm.exit]
+        #expect(problem(check(insns)) == "R0 invalid mem access 'map_value_or_null'")
     }
 
     @Test func oneCheckSettlesCopiesAndSpills() {
