@@ -5,6 +5,7 @@ extension HelperTable {
         table.registerClocks()
         table.registerMaps()
         table.registerRingBuffers()
+        table.registerTimers()
         table.registerStorage()
         table.registerLoops()
         table.registerMemory()

@@ -6,6 +6,8 @@ import JIT
 /// Invariant: `start` is the address of `byteCount` bytes, at least the size of `ops_block`, as long as this lives.
 @safe final class BlockMemory {
     private let region: MappedRegion
+    /// The timers in values of the instance's maps.
+    let timers = TimerTable()
 
     /// - Throws: ENOMEM.
     init(byteCount: Int) throws(OpsError) {

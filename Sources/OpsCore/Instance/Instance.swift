@@ -42,6 +42,9 @@ package import Verifier
     /// whether anybody listens.
     package var onRecord: ((_ map: Int, UnsafeRawBufferPointer) -> Void)?
     let ringBuffers: [RingBufferMap]
+    var timers: TimerTable { memory.timers }
+    /// Who fires the timers; nil: they cannot be started.
+    package weak var timerHost: (any TimerHost)?
     private let memory: BlockMemory
     /// The maps whose deleted elements wait for quiescence.
     private let deferringMaps: [RuntimeMap]
@@ -110,13 +113,18 @@ package import Verifier
     /// No program of this instance runs now: elements deleted before may be used again, and records are consumed. Cheap
     /// when there are none.
     package func quiesce() {
+        consumeRecords()
         // SAFETY: the block is ours.
-        if unsafe block.pointee.records != 0, let onRecord = unsafe onRecord {
-            unsafe block.pointee.records = 0
-            for ring in ringBuffers { unsafe ring.consume { unsafe onRecord(ring.index, $0) } }
-        }
         guard unsafe block.pointee.deferred != 0 else { return }
         for map in deferringMaps { map.quiesce() }
+    }
+
+    /// Hands what programs have submitted to ring buffers to `onRecord`.
+    package func consumeRecords() {
+        // SAFETY: the block is ours.
+        guard unsafe block.pointee.records != 0, let onRecord = unsafe onRecord else { return }
+        unsafe block.pointee.records = 0
+        for ring in ringBuffers { unsafe ring.consume { unsafe onRecord(ring.index, $0) } }
     }
 
     /// A socket is about to be freed: its storage goes with it, at quiescence.
@@ -145,7 +153,7 @@ package import Verifier
     /// Bytes charged to the owner of this instance.
     package var memoryCharge: Int {
         let fixed = InstanceLayout.headByteCount + 8 * maps.count
-        return maps.reduce(fixed) { $0 + $1.memoryCharge }
+        return maps.reduce(fixed) { $0 + $1.memoryCharge + $1.timerCharge }
     }
 
     /// The first map called `name`.

@@ -20,7 +20,7 @@ struct MapFactory {
         var left = configuration.memoryLimitBytes
         for (index, description) in descriptions.enumerated() {
             let map = try make(description, index: index, limit: left)
-            left -= map.memoryCharge
+            left -= map.memoryCharge + map.timerCharge
             guard left >= 0 else { throw description.exceeds(configuration.memoryLimitBytes) }
             maps.append(map)
             // SAFETY: the slot's handle lies in the block. The instance keeps the map alive.
@@ -34,6 +34,11 @@ struct MapFactory {
     private func make(_ description: MapDescription, index: Int, limit: Int) throws(OpsError) -> RuntimeMap {
         let special = SpecialFields(of: description, in: btf)
         let seed = configuration.seed
+        guard special.timerOffset == nil || [.hash, .lruHash, .array].contains(description.type) else {
+            throw OpsError(
+                "map", errno: EOPNOTSUPP, "map '\(description.name)': a bpf_timer in its values",
+                at: description.location, reason: "only array, hash and lru_hash maps may hold timers")
+        }
         switch description.type {
         case .array:
             guard let offset = layout.slots[index].dataOffset else { throw description.exceeds(limit) }

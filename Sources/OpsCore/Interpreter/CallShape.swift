@@ -23,6 +23,8 @@ package struct CallShape: Sendable {
         case callback
         /// The spin lock of a map value.
         case spinLock
+        /// The timer of a map value.
+        case timer
         /// An object of the arena.
         case object
         case objectOrNull
@@ -71,6 +73,8 @@ package struct CallShape: Sendable {
         134: CallShape([.map, .scalar]),
         164: CallShape([.map, .callback, .anything, .scalar]),
         165: CallShape([.writable(orNull: true), .size, .string, .readable(orNull: true), .size]),
+        169: CallShape([.timer, .map, .scalar]), 170: CallShape([.timer, .callback]),
+        171: CallShape([.timer, .scalar, .scalar]), 172: CallShape([.timer]),
         177: CallShape([.readable(orNull: false), .size, .readable(orNull: true), .size]),
         181: CallShape([.scalar, .callback, .anything, .scalar]),
         182: CallShape([.readable(orNull: false), .size, .string]),

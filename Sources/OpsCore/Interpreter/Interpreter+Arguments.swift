@@ -42,7 +42,8 @@ extension Interpreter {
         case .string: try checkString(word, what)
         case .callback:
             guard case .function = word.origin else { throw fault(.argument, "\(what) is no subprog") }
-        case .spinLock: try checkLock(word, what)
+        case .spinLock: try checkField(word, what, "spin lock") { $0.spinLockOffset }
+        case .timer: try checkField(word, what, "timer") { $0.timerOffset }
         case .object: try checkObject(word, what)
         case .record: try checkRecord(word, what)
         case .objectOrNull: if word != .scalar(0) { try checkObject(word, what) }
@@ -83,12 +84,13 @@ extension Interpreter {
         throw fault(.outOfBounds, "\(what) has no NUL inside the \(extent.what)")
     }
 
-    /// Exactly the lock of a map value, and held or not as the helper needs.
-    private func checkLock(_ word: Word, _ what: String) throws(InterpreterFault) {
-        guard case .value(let map, let start) = word.origin,
-            let offset = instance.maps[map].special.spinLockOffset,
+    /// Exactly the lock or the timer of a map value.
+    private func checkField(
+        _ word: Word, _ what: String, _ name: String, _ offset: (SpecialFields) -> Int?
+    ) throws(InterpreterFault) {
+        guard case .value(let map, let start) = word.origin, let offset = offset(instance.maps[map].special),
             UInt(word.bits) == start + UInt(offset)
-        else { throw fault(.argument, "\(what) is no spin lock of a map value") }
+        else { throw fault(.argument, "\(what) is no \(name) of a map value") }
     }
 
     /// The first byte of a record that is reserved.

@@ -142,7 +142,8 @@ package final class Interpreter {
         return try unsafe run(region: memory)
     }
 
-    private func run(_ arguments: [Word]) throws(InterpreterFault) -> UInt64 {
+    /// Nothing is held and nothing has run.
+    func beginRun() {
         frames = []
         lent = [:]
         heldLock = nil
@@ -150,6 +151,10 @@ package final class Interpreter {
         sections = [:]
         steps = 0
         pc = 0
+    }
+
+    private func run(_ arguments: [Word]) throws(InterpreterFault) -> UInt64 {
+        beginRun()
         // As entries do. SAFETY: the block belongs to the instance, which we hold.
         unsafe instance.block.pointee.fuel = instance.block.pointee.fuel_per_call
         let result = try call(subprog: 0, arguments)
@@ -160,7 +165,7 @@ package final class Interpreter {
         return result.bits
     }
 
-    private func checkClosed() throws(InterpreterFault) {
+    func checkClosed() throws(InterpreterFault) {
         if let lock = heldLock { throw fault(.lock, "exit with the spin lock at 0x\(hex(lock)) held") }
         if let address = references.keys.min() {
             throw fault(.reference, "exit without releasing the reference to 0x\(hex(address))")

@@ -40,6 +40,7 @@ import Verifier
         guard flags & UpdateFlag.noExist == 0 else { return EEXIST }
         // SAFETY: the target has valueSize bytes; so has the source, by the caller's word.
         unsafe special.copyData(from: value, to: target, count: description.valueSize)
+        unsafe endTimer(of: target)
         return 0
     }
 
@@ -58,6 +59,19 @@ import Verifier
             guard goesOn else { return Int(position) + 1 }
         }
         return Int(entryCount)
+    }
+
+    override func isLive(valueAt address: UInt) -> Bool {
+        let offset = unsafe address &- UInt(bitPattern: data)
+        return offset < UInt(memoryCharge) && Int(offset).isMultiple(of: stride)
+    }
+
+    @unsafe override func withKey(ofValueAt address: UInt, _ body: (UnsafeRawPointer) -> Void) {
+        guard isLive(valueAt: address) else { return }
+        var key = unsafe UInt32(Int(address - UInt(bitPattern: data)) / stride)
+        unsafe withUnsafeBytes(of: &key) { bytes in
+            if let base = bytes.baseAddress { unsafe body(base) }
+        }
     }
 
     /// The whole array from there on: global data is one value, and programs may index an array across its elements.

@@ -58,6 +58,8 @@ import Glibc
     private let cellCount: Int
     /// The instance's count of deferred cells, `ops_block.deferred`.
     private let deferredCounter: UnsafeMutablePointer<UInt64>
+    /// Told the value of an element that is about to be deleted, replaced or evicted.
+    private let onUnlink: ((UnsafeMutableRawPointer) -> Void)?
     /// nil: a full table refuses new keys.
     private let recency: RecencyList?
 
@@ -69,7 +71,8 @@ import Glibc
     /// - Throws: ENOMEM.
     @unsafe init(
         name: String, keySize: Int, valueSize: Int, capacity: Int, evicts: Bool = false, limit: Int,
-        seed: UInt64, deferredCounter: UnsafeMutablePointer<UInt64>
+        seed: UInt64, deferredCounter: UnsafeMutablePointer<UInt64>,
+        onUnlink: ((UnsafeMutableRawPointer) -> Void)? = nil
     ) throws(OpsError) {
         guard
             let shape = CellTableShape(
@@ -102,6 +105,7 @@ import Glibc
         self.capacity = capacity
         self.seed = seed
         unsafe self.deferredCounter = deferredCounter
+        unsafe self.onUnlink = unsafe onUnlink
     }
 
     var byteCount: Int { region.byteCount }
@@ -115,7 +119,7 @@ import Glibc
     @unsafe private func head(_ cell: UInt32) -> UnsafeMutablePointer<CellHead> {
         unsafe (cells + Int(cell) * cellStride).assumingMemoryBound(to: CellHead.self)
     }
-    @unsafe private func key(_ cell: UInt32) -> UnsafeMutableRawPointer {
+    @unsafe func key(_ cell: UInt32) -> UnsafeMutableRawPointer {
         unsafe cells + (Int(cell) * cellStride + CellTableShape.cellHeadByteCount)
     }
     @unsafe private func value(_ cell: UInt32) -> UnsafeMutableRawPointer {
@@ -226,6 +230,7 @@ import Glibc
 
     /// Takes a live cell out of its chain and defers it.
     @unsafe private func unlink(_ cell: UInt32) {
+        if let onUnlink = unsafe onUnlink { unsafe onUnlink(value(cell)) }
         let bucket = unsafe Int(head(cell).pointee.hash & bucketMask)
         let next = unsafe head(cell).pointee.next
         var link = unsafe buckets[bucket]
@@ -294,6 +299,15 @@ import Glibc
     }
 
     // MARK: Walking
+
+    /// The live cell whose value starts at `address`.
+    func liveCell(ofValueAt address: UInt) -> UInt32? {
+        let offset = unsafe address &- UInt(bitPattern: cells)
+        guard offset < UInt(usedByteCount), Int(offset) % cellStride == valueOffset else { return nil }
+        let cell = UInt32(Int(offset) / cellStride)
+        // SAFETY: cell < highWater, so its word is in the bitmap.
+        return unsafe bitmap[Int(cell / 64)] >> UInt64(cell % 64) & 1 == 1 ? cell : nil
+    }
 
     /// Number of the cell behind `key`.
     @unsafe func cell(of key: UnsafeRawPointer) -> UInt32? { unsafe find(key, hash: hash(key)) }

@@ -25,7 +25,9 @@ import Verifier
         table = try unsafe CellTable(
             name: description.name, keySize: description.keySize, valueSize: description.valueSize,
             capacity: description.maxEntries, evicts: isLRU, limit: limit, seed: seed,
-            deferredCounter: memory.deferredCounter)
+            deferredCounter: memory.deferredCounter,
+            // SAFETY: the table hands over the address of a value, and the timer lies in it.
+            onUnlink: special.timerOffset.map { offset in { unsafe memory.timers.end(at: $0 + offset) } })
         super.init(description, index: index, special: special, memory: memory)
     }
 
@@ -49,6 +51,7 @@ import Verifier
         guard let new = unsafe placed else { return refused }
         // SAFETY: both have valueSize bytes.
         unsafe special.copyData(from: value, to: new, count: description.valueSize)
+        if flags & UpdateFlag.lock != 0 { unsafe endTimer(of: new) }
         return 0
     }
 
@@ -60,6 +63,13 @@ import Verifier
         cpu: UInt32, _ body: (UnsafeRawPointer, UnsafeMutableRawPointer) -> Bool
     ) -> Int? {
         unsafe table.forEach(body)
+    }
+
+    override func isLive(valueAt address: UInt) -> Bool { table.liveCell(ofValueAt: address) != nil }
+
+    @unsafe override func withKey(ofValueAt address: UInt, _ body: (UnsafeRawPointer) -> Void) {
+        guard let cell = table.liveCell(ofValueAt: address) else { return }
+        unsafe body(table.key(cell))
     }
 
     override func readableByteCount(from address: UInt) -> Int { table.readableByteCount(from: address) }

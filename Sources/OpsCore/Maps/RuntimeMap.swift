@@ -40,6 +40,10 @@ package import Verifier
     /// Bytes charged to the owner of the instance: the most that this map may come to use, as the kernel charges
     /// preallocated maps at creation; for sk_storage, what it has used so far.
     package var memoryCharge: Int { 0 }
+    /// Bytes charged for the timers that its values may hold.
+    final var timerCharge: Int {
+        special.timerOffset == nil ? 0 : description.maxEntries * TimerTable.byteCountEach
+    }
     /// Elements present; for arrays always `maxEntries`.
     package var count: Int { description.maxEntries }
 
@@ -79,6 +83,19 @@ package import Verifier
     /// Copies the next value of a map without keys, and takes it out if it `removes`. - Returns: 0 or an errno, positive.
     /// - Precondition: `target` is good for `valueSize` bytes; they are written in any case.
     @unsafe func pop(into target: UnsafeMutableRawPointer, removes: Bool) -> CInt { EINVAL }
+
+    /// Whether the value at this address belongs to an element of the map, and not to one that was deleted.
+    func isLive(valueAt address: UInt) -> Bool { false }
+
+    /// Calls `body` with the address of the key of a live element.
+    @unsafe func withKey(ofValueAt address: UInt, _ body: (UnsafeRawPointer) -> Void) {}
+
+    /// A value is going or is overwritten: its timer goes with it. Kernel: `bpf_obj_free_fields`.
+    @unsafe final func endTimer(of value: UnsafeMutableRawPointer) {
+        guard let offset = special.timerOffset else { return }
+        // SAFETY: the field lies in the value.
+        unsafe memory.timers.end(at: value + offset)
+    }
 
     /// The address of the value of `socket`; nil: it has none, or this is no socket storage.
     @unsafe func storageElement(of socket: UInt64) -> UnsafeMutableRawPointer? { nil }

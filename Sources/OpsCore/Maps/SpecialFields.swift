@@ -10,6 +10,8 @@ package struct SpecialFields: Equatable, Sendable {
     package var ranges: [Range<Int>] = []
     /// Offset of the `struct bpf_spin_lock`.
     package var spinLockOffset: Int?
+    /// Offset of the `struct bpf_timer`.
+    package var timerOffset: Int?
 
     package init() {}
 
@@ -37,9 +39,9 @@ package struct SpecialFields: Equatable, Sendable {
             end = range.upperBound
             return false
         }
-        if let offset = spinLockOffset, !ranges.contains(where: { $0.lowerBound == offset }) {
-            spinLockOffset = nil
-        }
+        let kept = Set(ranges.map(\.lowerBound))
+        spinLockOffset = spinLockOffset.flatMap { kept.contains($0) ? $0 : nil }
+        timerOffset = timerOffset.flatMap { kept.contains($0) && $0 + 16 <= map.valueSize ? $0 : nil }
     }
 
     private mutating func collect(_ id: TypeID, at offset: Int, in btf: BTF, _ visits: inout Int) {
@@ -51,6 +53,7 @@ package struct SpecialFields: Equatable, Sendable {
         case .composite(let type) where Self.names.contains(type.name):
             ranges.append(offset..<offset + min(max(0, type.byteCount), 1 << 16))
             if type.name == "bpf_spin_lock", spinLockOffset == nil { spinLockOffset = offset }
+            if type.name == "bpf_timer", timerOffset == nil { timerOffset = offset }
         case .composite(let type):
             for member in type.members {
                 collect(member.type, at: offset &+ member.byteOffset, in: btf, &visits)

@@ -1,6 +1,68 @@
 /// Programs over the maps that are neither plain hashes nor arrays.
 extension CompiledProgramTests {
+    static let timerSource = Source(
+        name: "timers: start, restart, cancel, delete, fire in order",
+        text: """
+            #define timer_init_ ((long (*)(void *timer, void *map, __u64 clock))169)
+            #define timer_set_callback_ ((long (*)(void *timer, void *callback))170)
+            #define timer_start_ ((long (*)(void *timer, __u64 ns, __u64 flags))171)
+            #define timer_cancel_ ((long (*)(void *timer))172)
+            struct bpf_timer { __u64 opaque[2]; };
+            struct slot { __u64 fired, last; struct bpf_timer timer; };
+            MAP(slots, 1, __u32, struct slot, 8);
+            MAP(recent, 9, __u32, struct slot, 3);
+            MAP(cells, 2, __u32, struct slot, 4);
+            __u64 order;
+            static int fire(void *map, __u32 *key, struct slot *slot) {
+                slot->fired++; slot->last = bpf_ktime_get_ns();
+                order = order * 31 + *key * 5 + slot->fired;
+                if (slot->fired < 4) order += timer_start_(&slot->timer, 700000 * (*key + 1), 0);
+                else if (*key == 3) order += timer_cancel_(&slot->timer);
+                return 0;
+            }
+            static int fire_and_delete(void *map, __u32 *key, struct slot *slot) {
+                order = order * 17 + *key;
+                bpf_map_delete_elem(&slots, key);
+                return 0;
+            }
+            SEC("test") long run(struct region *r) {
+                struct slot empty = {};
+                long errors = 0;
+                for (int i = 0; i < 6; i++) {
+                    __u32 key = i;
+                    bpf_map_update_elem(&slots, &key, &empty, 0);
+                    struct slot *slot = bpf_map_lookup_elem(&slots, &key);
+                    if (!slot) continue;
+                    errors = errors * 7 + timer_start_(&slot->timer, 1, 0);
+                    errors = errors * 7 + timer_init_(&slot->timer, &slots, i);
+                    errors = errors * 7 + timer_init_(&slot->timer, &slots, 1);
+                    errors = errors * 7 + timer_start_(&slot->timer, 1, 0);
+                    if (i == 4) timer_set_callback_(&slot->timer, fire_and_delete);
+                    else timer_set_callback_(&slot->timer, fire);
+                    errors = errors * 7 + timer_start_(&slot->timer, 1000000 + (r->a >> i & 3) * 500000, i & 3);
+                    if (i == 2) errors = errors * 7 + timer_cancel_(&slot->timer);
+                    if (i == 5) bpf_map_delete_elem(&slots, &key);
+                    key = i & 3;
+                    slot = bpf_map_lookup_elem(&cells, &key);
+                    if (!slot) continue;
+                    errors = errors * 7 + timer_init_(&slot->timer, &cells, 7);
+                    timer_set_callback_(&slot->timer, fire);
+                    errors = errors * 7 + timer_start_(&slot->timer, r->b >> i & 0x1fffff, 0);
+                    key = i;
+                    bpf_map_update_elem(&recent, &key, &empty, 0);
+                    slot = bpf_map_lookup_elem(&recent, &key);
+                    if (!slot) continue;
+                    errors = errors * 7 + timer_init_(&slot->timer, &recent, 0);
+                    timer_set_callback_(&slot->timer, fire);
+                    errors = errors * 7 + timer_start_(&slot->timer, 1500000, 0);
+                }
+                r->c = order;
+                return errors;
+            }
+            """)
+
     static let mapSources: [Source] = [
+        timerSource,
         Source(
             name: "LRU and per-CPU hashes: eviction, per-CPU sums, walks",
             text: """

@@ -145,6 +145,8 @@ import Verifier
         var maps: [[[UInt8]]] = []
         var trace: [String] = []
         var fuel: UInt64 = 0
+        /// When timers were to be fired, as the clock was told.
+        var alarms: [UInt64] = []
         var random: UInt64 = 0
     }
 
@@ -194,20 +196,28 @@ import Verifier
         return instance
     }
 
-    /// Three runs in a row on the same memory and maps.
+    /// Three runs in a row on the same memory and maps, and a few milliseconds after each.
     private static func outcome(
-        _ instance: Instance, _ seed: UInt64, _ run: (UnsafeMutableRawBufferPointer) throws -> UInt64
+        _ instance: Instance, _ seed: UInt64, _ run: (UnsafeMutableRawBufferPointer) throws -> UInt64,
+        fireTimers: () throws -> Void
     ) throws -> Outcome {
+        let clock = TestClock()
+        instance.timerHost = clock
         var outcome = Outcome()
         var state = seed
         var memory = (0..<64).map { _ in UInt8(truncatingIfNeeded: SplitMix64.next(&state)) }
         for _ in 0..<3 {
             outcome.r0.append(try memory.withUnsafeMutableBytes { try run($0) })
+            for _ in 0..<4 {
+                instance.block.pointee.ktime_ns += 1_000_000
+                try fireTimers()
+            }
             instance.quiesce()
         }
         outcome.memory = memory
         outcome.maps = try instance.maps.map { map in try map.elements().flatMap { [$0.key, $0.value] } }
         outcome.trace = instance.trace.snapshot.map(\.text)
+        outcome.alarms = clock.alarms
         outcome.fuel = instance.block.pointee.fuel
         outcome.random = instance.block.pointee.prandom_state
         return outcome
@@ -218,7 +228,11 @@ import Verifier
     ) throws -> Outcome {
         let instance = try instance(linked, seed, fuel)
         let interpreter = try Interpreter(program, on: instance)
-        return try outcome(instance, seed) { try interpreter.run(region: $0) }
+        return try outcome(instance, seed) {
+            try interpreter.run(region: $0)
+        } fireTimers: {
+            try interpreter.fireTimers()
+        }
     }
 
     private static func execute(
@@ -236,7 +250,11 @@ import Verifier
         ])
         let entry = unsafeBitCast(entries.pointer(0), to: (@convention(c) (UInt64, UInt64) -> UInt64).self)
         return try withExtendedLifetime((code, entries)) {
-            try outcome(instance, seed) { entry(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64($0.count)) }
+            try outcome(instance, seed) {
+                entry(UInt64(UInt(bitPattern: $0.baseAddress)), UInt64($0.count))
+            } fireTimers: {
+                instance.fireTimers()
+            }
         }
     }
 }
