@@ -19,6 +19,20 @@ extension Explorer {
             guard value.isScalar else { throw mismatch("scalar") }
         case .context:
             guard value.kind == .context, value.constantOffset == 0 else { throw mismatch("ctx") }
+        case .contextOrNull:
+            if value.isNullConstant { return mark(value.dependencies) }
+            try check(.context, register: register, prototype, &facts)
+        case .contextOr(let names):
+            if value.kind == .context { return try check(.context, register: register, prototype, &facts) }
+            guard value.kind == .object else { return try checkSocket(value, register, mismatch) }
+            try checkObject(value, names, mismatch)
+        case .socket: try checkSocket(value, register, mismatch)
+        case .socketOrNull:
+            if value.isNullConstant { return mark(value.dependencies) }
+            try checkSocket(value, register, mismatch)
+        case .socketReleased:
+            try checkSocket(value, register, mismatch)
+            facts.released = try checkReleasable(value, register, prototype.name)
         case .map:
             guard value.kind == .mapHandle, !value.maybeNull else { throw mismatch("map_ptr") }
             try checkMap(Int(value.payload), prototype)
@@ -27,17 +41,26 @@ extension Explorer {
         case .mapKey, .mapValue, .mapValueOrNull, .mapValueOut:
             guard let map = facts.map else { throw mismatch("map_ptr") }
             if argument == .mapValueOrNull && value.isNullConstant { return mark(value.dependencies) }
+            if argument == .mapValue && maps[map].type.holdsSockets {
+                return try checkSocket(value, register, mismatch)
+            }
             let size = argument == .mapKey ? maps[map].keySize : maps[map].valueSize
             try checkMemory(value, register, size, isOut: argument == .mapValueOut, isExact: true)
             if argument == .mapKey, prototype.name == "bpf_map_lookup_elem" {
                 facts.isElementPresent = try isPresent(value, register, inMap: map)
             }
-        case .memory, .memoryOrNull, .memoryOut:
-            facts.pendingMemory = (register, value, argument == .memoryOut)
-            if argument != .memoryOrNull && value.isScalar && !value.isNullConstant { throw mismatch("mem") }
+        case .memory, .memoryOrNull, .memoryOut, .memoryOutOrNull:
+            let isOut = argument == .memoryOut || argument == .memoryOutOrNull
+            facts.pendingMemory = (register, value, isOut)
+            if value.isScalar && !value.isNullConstant { throw mismatch("mem") }
+        case .fixed(let size): try checkMemory(value, register, size, isOut: false, isExact: true)
+        case .fixedInOut(let size):
+            try checkMemory(value, register, size, isOut: false, isExact: true)
+            try checkMemory(value, register, size, isOut: true, isExact: true)
         case .fixedOut(let size): try checkMemory(value, register, size, isOut: true, isExact: true)
         case .size, .sizeOrZero:
             guard let memory = facts.pendingMemory else { return }
+            facts.memorySize = value.scalar.umax
             try checkSized(
                 memory.pointer, memory.register, value, register, isOut: memory.isOut,
                 allowsZero: argument == .sizeOrZero)
@@ -124,11 +147,16 @@ extension Explorer {
         guard matches else { throw mismatch(expected) }
     }
 
+    private func checkSocket(
+        _ value: Register, _ register: UInt8, _ mismatch: (String) -> Rejection
+    ) throws(Rejection) {
+        guard value.kind == .view else { return try checkObject(value, ["sock_common", "sock"], mismatch) }
+        guard !value.maybeNull, value.constantOffset == 0 else { throw mismatch("sock") }
+    }
+
     private func checkMap(_ index: Int, _ prototype: HelperPrototype) throws(Rejection) {
         let map = maps[index]
         if let allowed = prototype.maps, !allowed.contains(map.type) {
-            let isKnownKind = HelperPrototype.known.values.contains { $0.maps?.contains(map.type) ?? false }
-            if !isKnownKind { throw Rejection.unsupported("map type \(map.type.name) (map '\(map.name)')") }
             throw Rejection(
                 .callType, "cannot pass map_type \(map.type.rawValue) into func \(prototype.name)",
                 reason: "Map '\(map.name)' is of type \(map.type.name), for which this helper is not made.")

@@ -9,6 +9,8 @@ extension Explorer {
         var isElementPresent = false
         var callback: Int?
         var pendingMemory: (register: UInt8, pointer: Register, isOut: Bool)?
+        /// Largest size of the memory passed last.
+        var memorySize: UInt64?
         /// Bytes that the result points to.
         var allocationSize: Int?
         /// Reference that the helper takes over.
@@ -78,6 +80,12 @@ extension Explorer {
                     "Do the work between bpf_spin_lock() and bpf_spin_unlock() with plain loads and stores.")
         }
         guard let prototype = HelperPrototype.known[id] else { throw Rejection.unsupported("helper \(name)") }
+        guard image.isGPLCompatible || !prototype.traits.contains(.isForGPLOnly) else {
+            throw Rejection(
+                .policy, "cannot call GPL-restricted function from non-GPL compatible program",
+                reason: "\(name) may be called by programs whose licence is compatible with the GPL.",
+                suggestion: "Add: char _license[] SEC(\"license\") = \"GPL\";")
+        }
         return prototype
     }
 
@@ -100,7 +108,10 @@ extension Explorer {
         switch prototype.result {
         case .void: return .uninitialised
         case .scalar: return .unknown
-        case .status(let most): return Register(Scalar(signed: -4095...most))
+        case .length:
+            let most = min(facts.memorySize ?? 0, UInt64(Explorer.offsetLimit))
+            return Register(Scalar(signed: -4095...Int64(most)))
+        case .mapValue: return Register(kind: .mapValue, payload: facts.map ?? 0)
         case .mapValueOrNull:
             result = element(ofMap: facts.map ?? 0)
             if facts.isElementPresent {
@@ -108,6 +119,8 @@ extension Explorer {
                 // A lock in it is told from those in other elements by the id.
                 if specialFields(of: result).lock != nil { result.id = newID() }
             }
+        case .viewOrNull(let view):
+            result = Register(kind: .view, payload: Int(view.rawValue), flags: .maybeNull)
         case .memoryOrNull(let isRecord):
             result = Register(kind: .memory, payload: facts.allocationSize ?? 0, flags: .maybeNull)
             if isRecord { result.flags.insert(.record) }
@@ -121,7 +134,14 @@ extension Explorer {
             result = percpuCopy(of: state[1])
             if maybeNull { result.flags.insert(.maybeNull) }
         }
-        if prototype.traits.contains(.acquires) { result.reference = acquire() }
+        if prototype.traits.contains(.acquires) || result.isReferencedSocket(of: prototype) {
+            result.reference = acquire()
+        }
+        if prototype.traits.contains(.casts) {
+            result.reference = state[1].reference
+            result.id = newID()
+            return result
+        }
         // A NULL result of an acquisition leaves nothing to release: the id says which it is.
         if result.maybeNull {
             result.id = result.reference != 0 && result.owner == 0 ? result.reference : newID()
@@ -134,7 +154,13 @@ extension Explorer {
         if let inner = innerMap[map] {
             return Register(kind: .mapHandle, payload: inner, flags: .maybeNull)
         }
-        return Register(kind: .mapValue, payload: map, flags: .maybeNull)
+        switch maps[map].type {
+        case .sockmap, .sockhash:
+            return Register(kind: .view, payload: Int(StructViews.ID.sock.rawValue), flags: .maybeNull)
+        case .xskmap:
+            return Register(kind: .view, payload: Int(StructViews.ID.xdpSock.rawValue), flags: .maybeNull)
+        default: return Register(kind: .mapValue, payload: map, flags: .maybeNull)
+        }
     }
 
     private func object(named name: String) throws(Rejection) -> Register {
@@ -144,4 +170,15 @@ extension Explorer {
         }
         return Register(kind: .object, payload: type.index, flags: .trusted)
     }
+}
+
+extension Register {
+    /// A socket looked up in a map of sockets is held until it is released.
+    fileprivate func isReferencedSocket(of lookup: HelperPrototype) -> Bool {
+        lookup.result == .mapValueOrNull && kind == .view && payload == StructViews.ID.sock.rawValue
+    }
+}
+
+extension MapType {
+    var holdsSockets: Bool { self == .sockmap || self == .sockhash }
 }

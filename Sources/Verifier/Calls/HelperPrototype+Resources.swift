@@ -16,7 +16,7 @@ extension HelperPrototype {
         entry("ringbuf_discard_dynptr", [.dynptrReleased(.ringbuf), .anything], .void),
         entry(
             "user_ringbuf_drain", [.map, .callback, .callbackContext, .anything],
-            maps: [MapType(rawValue: 31)]),
+            maps: [.userRingbuf]),
 
         entry(
             "find_vma", [.object(["task_struct"]), .anything, .callback, .callbackContext, .anything]),

@@ -20,8 +20,14 @@ package struct HelperPrototype: Sendable {
         case memoryOrNull
         /// Memory to be written, whose size is the next argument; need not be initialised.
         case memoryOut
-        /// Memory of this many bytes to be written.
+        /// Like `memoryOut`, or NULL.
+        case memoryOutOrNull
+        /// Memory of this many bytes to be read.
+        case fixed(Int)
+        /// The same, to be written.
         case fixedOut(Int)
+        /// The same, to be read and written.
+        case fixedInOut(Int)
         /// Size of the memory before: at least 1, or 0 too.
         case size
         case sizeOrZero
@@ -36,6 +42,14 @@ package struct HelperPrototype: Sendable {
         case spinLock
         /// The program's context.
         case context
+        case contextOrNull
+        /// The context, or for programs whose context is no such thing an object of one of these structs.
+        case contextOr([String])
+        /// Any socket, as programs see it or as the kernel has it.
+        case socket
+        case socketOrNull
+        /// A referenced socket, which the helper takes over.
+        case socketReleased
         /// Constant size, perhaps 0, of the memory that the result points to.
         case allocationSize
         /// Record of a ring buffer, which the helper takes over.
@@ -62,10 +76,14 @@ package struct HelperPrototype: Sendable {
     package enum Result: Equatable, Sendable {
         case void
         case scalar
-        /// An error or a count: -4095 … this.
-        case status(Int64)
-        /// Into a value of the map in the first argument, or NULL.
+        /// An error, or how many bytes were written: at most the size of the memory that was passed.
+        case length
+        /// Into a value of the map in the first argument.
+        case mapValue
+        /// The same, or NULL.
         case mapValueOrNull
+        /// A socket, as programs see it, or NULL.
+        case viewOrNull(StructViews.ID)
         /// A trusted object of this struct, or NULL.
         case objectOrNull(String)
         case object(String)
@@ -86,6 +104,10 @@ package struct HelperPrototype: Sendable {
         package static let mightSleep = Traits(rawValue: 1 << 1)
         /// Packet data may lie elsewhere afterwards.
         package static let changesPacket = Traits(rawValue: 1 << 2)
+        /// Only for programs under a licence that is compatible with the GPL.
+        package static let isForGPLOnly = Traits(rawValue: 1 << 3)
+        /// The result is the first argument as something else, and lives as long.
+        package static let casts = Traits(rawValue: 1 << 4)
     }
 
     package let id: Int32
@@ -115,10 +137,10 @@ package struct HelperPrototype: Sendable {
     private static let loops = Set(
         ["loop", "for_each_map_elem", "find_vma", "user_ringbuf_drain"].compactMap { id(named: $0) })
 
-    /// Helpers whose rules are built, by id.
+    /// Every helper, by id.
     package static let known: [Int32: HelperPrototype] = {
         var table: [Int32: HelperPrototype] = [:]
-        for entry in entries + resources { table[entry.id] = entry }
+        for entry in generic + resources + packets + sockets + tracing { table[entry.id] = entry }
         return table
     }()
 
@@ -129,54 +151,4 @@ package struct HelperPrototype: Sendable {
         guard let id = id(named: name) else { preconditionFailure("no helper \(name)") }
         return HelperPrototype(id: id, arguments: arguments, result: result, maps: maps, traits: traits)
     }
-
-    private static let keyed: Set<MapType> = [
-        .hash, .array, .percpuHash, .percpuArray, .lruHash, .lruPercpuHash,
-    ]
-    private static let socket: Argument = .object(["sock_common", "sock"])
-
-    private static let entries: [HelperPrototype] = [
-        entry(
-            "map_lookup_elem", [.map, .mapKey], .mapValueOrNull,
-            maps: keyed.union([.arrayOfMaps, .hashOfMaps])),
-        entry("map_update_elem", [.map, .mapKey, .mapValue, .scalar], .status(0), maps: keyed),
-        entry("map_delete_elem", [.map, .mapKey], .status(0), maps: keyed),
-        entry(
-            "map_lookup_percpu_elem", [.map, .mapKey, .scalar], .mapValueOrNull,
-            maps: [.percpuHash, .percpuArray, .lruPercpuHash]),
-        entry("map_push_elem", [.map, .mapValue, .scalar], .status(0), maps: [.queue, .stack]),
-        entry("map_pop_elem", [.map, .mapValueOut], .status(0), maps: [.queue, .stack]),
-        entry("map_peek_elem", [.map, .mapValueOut], .status(0), maps: [.queue, .stack]),
-        entry("for_each_map_elem", [.map, .callback, .callbackContext, .scalar], maps: keyed),
-        entry("loop", [.scalar, .callback, .callbackContext, .scalar]),
-
-        entry("ktime_get_ns", []), entry("ktime_get_boot_ns", []), entry("ktime_get_coarse_ns", []),
-        entry("ktime_get_tai_ns", []), entry("jiffies64", []), entry("get_prandom_u32", []),
-        entry("get_smp_processor_id", []), entry("get_numa_node_id", []),
-        entry("get_current_pid_tgid", []), entry("get_current_uid_gid", []),
-        entry("get_current_cgroup_id", []),
-        entry("get_current_task", []), entry("get_current_comm", [.memoryOut, .size], .status(0)),
-
-        entry("trace_printk", [.memory, .size, .optional, .optional, .optional]),
-        entry("trace_vprintk", [.memory, .size, .memoryOrNull, .sizeOrZero]),
-        entry("snprintf", [.memoryOut, .sizeOrZero, .constantString, .memoryOrNull, .sizeOrZero]),
-        entry("strncmp", [.memory, .size, .constantString]),
-        entry("strtol", [.memory, .size, .scalar, .fixedOut(8)]),
-        entry("strtoul", [.memory, .size, .scalar, .fixedOut(8)]),
-
-        entry("probe_read", [.memoryOut, .sizeOrZero, .anything], .status(0)),
-        entry("probe_read_kernel", [.memoryOut, .sizeOrZero, .anything], .status(0)),
-        entry("probe_read_user", [.memoryOut, .sizeOrZero, .anything], .status(0)),
-        entry("probe_read_str", [.memoryOut, .sizeOrZero, .anything]),
-        entry("probe_read_kernel_str", [.memoryOut, .sizeOrZero, .anything]),
-        entry("probe_read_user_str", [.memoryOut, .sizeOrZero, .anything]),
-
-        entry("setsockopt", [socket, .scalar, .scalar, .memory, .size], .status(0)),
-        entry("getsockopt", [socket, .scalar, .scalar, .memoryOut, .size], .status(0)),
-        entry("tcp_send_ack", [.object(["tcp_sock"]), .scalar], .status(0)),
-        entry(
-            "sk_storage_get", [.map, socket, .mapValueOrNull, .scalar], .mapValueOrNull, maps: [.skStorage]),
-        entry("sk_storage_delete", [.map, socket], .status(0), maps: [.skStorage]),
-        entry("skc_to_tcp_sock", [socket], .objectOrNull("tcp_sock")),
-    ]
 }
