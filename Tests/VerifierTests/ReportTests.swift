@@ -141,9 +141,7 @@ import Testing
         #expect(lines.contains("1: (b7) r0 = 0                        ; R0=0"))
         #expect(lines.contains { $0.hasPrefix("from 2 to 4: R0=0 R1=ctx() R2=scalar(") })
         #expect(
-            lines.last
-                == "processed 6 insns (limit 1000000) max_states_per_insn 0 total_states 0 peak_states 0 mark_read 0"
-        )
+            lines.last?.hasPrefix("processed 6 insns (limit 1000000) max_states_per_insn ") == true)
     }
 
     @Test func logOfTheFailingPathOnly() throws {
