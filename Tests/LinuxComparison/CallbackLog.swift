@@ -20,11 +20,12 @@ package struct Callback: Equatable, Sendable {
     /// Microseconds.
     var srtt: UInt32
     var state: UInt8
+    var delivered: UInt32
 
     /// What two logs are compared by.
     var key: String { "\(name) \(cwnd) \(ssthresh)" + (name == "cong_avoid" ? " \(acked)" : "") }
 
-    var line: String {
+    package var line: String {
         "\(time) \(name) \(a) \(acked) cwnd \(cwnd)/\(ssthresh) una \(sndUna) nxt \(sndNxt) out \(packetsOut)"
             + " sacked \(sackedOut) lost \(lostOut) srtt \(srtt) state \(state)"
     }
@@ -54,7 +55,8 @@ final class CallbackLog {
                 ssthresh: tp.snd_ssthresh >= 0x7fff_ffff ? -1 : Int64(tp.snd_ssthresh),
                 time: Double(log.world.now) / 1000, sndUna: tp.snd_una &- isn, sndNxt: tp.snd_nxt &- isn,
                 packetsOut: tp.packets_out, sackedOut: tp.sacked_out, lostOut: tp.lost_out,
-                srtt: tp.srtt_us >> 3, state: tp.inet_conn.icsk_ca_state))
+                srtt: tp.srtt_us >> 3, state: tp.inet_conn.icsk_ca_state,
+                delivered: tp.delivered))
     }
 
     /// As the reference's `bpf_cclog`: Reno that logs.
@@ -143,7 +145,8 @@ final class CallbackLog {
                 ssthresh: ssthresh,
                 time: time, sndUna: UInt32(f[15]) ?? 0, sndNxt: UInt32(f[16]) ?? 0,
                 packetsOut: UInt32(f[11]) ?? 0, sackedOut: UInt32(f[12]) ?? 0, lostOut: UInt32(f[13]) ?? 0,
-                srtt: UInt32(f[18]) ?? 0, state: UInt8(f[19]) ?? 0)
+                srtt: UInt32(f[18]) ?? 0, state: UInt8(f[19]) ?? 0,
+                delivered: UInt32(f[17]) ?? 0)
         }
     }
 
@@ -180,10 +183,18 @@ final class CallbackLog {
         return 0
     }
 
-    /// The first entry after a delivery that was over 1 ms late, nil if there is none.
+    /// The first entry after a delivery that was surely over 1 ms late; nil if there is none.
     ///
-    /// The log holds when an ACK was processed, not when it was due. A stalled link shows as a pause and then ACKs closer
-    /// together than the bottleneck can space segments: two of them less than `burst` apart, after more than 1 ms over
-    /// the spacing of two segments.
-    static func firstStall(_ calls: [Callback]) -> Int? { nil }
+    /// The log holds when an ACK was processed, not when it was due. While the link is busy, segments are `service`
+    /// microseconds apart, so an ACK that came later than its distance to one of the next ACKs explains was late by the
+    /// rest. An ACK that waited for a second segment looks late by one service time: that much is not counted.
+    static func firstStall(_ calls: [Callback], service: Double) -> Int? {
+        let acks = calls.indices.filter { calls[$0].name == "pkts_acked" || calls[$0].name == "cong_control" }
+        let offsets = acks.map { calls[$0].time - service * Double(calls[$0].delivered) }
+        for index in offsets.indices {
+            let next = offsets[index..<min(index + 12, offsets.count)].min() ?? offsets[index]
+            if offsets[index] - next > 1000 + service { return acks[index] }
+        }
+        return nil
+    }
 }

@@ -77,11 +77,11 @@ package struct LogComparison: Sendable {
     ) throws -> LogComparison? {
         guard let log = data.callbacks(of: scenario.name) else { return nil }
         let ours = try CallbackLog.run(scenario.text(seed: 1007), name: scenario.name)
-        let cut = whole ? nil : CallbackLog.firstStall(log)
+        let cut = whole ? nil : CallbackLog.firstStall(log, service: scenario.segmentMicroseconds)
         let kernel = cut.map { Array(log[..<$0]) } ?? log
         // Ours goes on as far as the kernel's does.
-        let end = kernel.last?.sndUna ?? 0
-        let mine = cut == nil ? ours : Array(ours.prefix { $0.sndUna <= end })
+        let end = kernel.map(\.delivered).max() ?? 0
+        let mine = cut == nil ? ours : Array(ours.prefix { $0.delivered <= end })
         return LogComparison(
             scenario: scenario.name, compared: kernel.count, all: log.count,
             common: CallbackLog.commonLength(kernel, mine), kernel: kernel, ours: mine)

@@ -62,6 +62,9 @@ package struct ReferenceScenario: Decodable, Sendable {
     package var isCallbackLog: Bool { group == "cclog" }
     var isTransfers: Bool { flows.contains { $0.hasPrefix("short") } }
 
+    /// What a full segment takes on the link.
+    var segmentMicroseconds: Double { 1500 * 8e6 / rate[0][1] }
+
     /// Seconds at which flows start.
     var starts: [Double] { flows.map { (Double($0.split(separator: ",")[2]) ?? 0) / 1000 } }
 

@@ -5,10 +5,11 @@ import LinuxComparison
 /// callbacks part.
 @main struct LinuxComparisonTool {
     static let usage = """
-        usage: linux-comparison FOLDER [--once] [--whole] [NAME…]
+        usage: linux-comparison FOLDER [--once] [--whole] [--log] [NAME…]
           FOLDER   scenarios.json, summary.csv and *.callbacks.csv
           --once   one seed instead of the reference's three
           --whole  compares logs past the first late delivery, too
+          --log    prints both logs of callbacks instead of their first difference
 
         """
 
@@ -20,6 +21,7 @@ import LinuxComparison
             return true
         }
         let isWhole = takeOption("--whole")
+        let printsLogs = takeOption("--log")
         let repeats = takeOption("--once") ? 1...1 : 1...3
         guard let folder = arguments.first, !folder.hasPrefix("-") else {
             FileHandle.standardError.write(Data(usage.utf8))
@@ -29,7 +31,16 @@ import LinuxComparison
         let data = try ReferenceData(folder: URL(filePath: folder))
         let chosen = data.scenarios.filter { names.isEmpty || names.contains($0.name) }
         try printFigures(chosen.filter { !$0.isCallbackLog }, data, repeats)
-        for scenario in chosen where scenario.isCallbackLog { try printLog(scenario, data, isWhole) }
+        for scenario in chosen where scenario.isCallbackLog {
+            guard let log = try LogComparison.run(scenario, data, whole: isWhole) else { continue }
+            printShare(log)
+            if printsLogs {
+                for call in log.kernel { print("Linux \(call.line)") }
+                for call in log.ours { print("here  \(call.line)") }
+            } else {
+                for line in log.firstDifference() { print("  " + line) }
+            }
+        }
     }
 
     static func printFigures(
@@ -48,12 +59,10 @@ import LinuxComparison
         print("\(all.count) figures: \(within) within the kernel's spread, \(near) within twice that")
     }
 
-    static func printLog(_ scenario: ReferenceScenario, _ data: ReferenceData, _ isWhole: Bool) throws {
-        guard let log = try LogComparison.run(scenario, data, whole: isWhole) else { return }
+    static func printShare(_ log: LogComparison) {
         let percent = (log.share * 1000).rounded() / 10
         print(
             "\(log.scenario): \(log.common) of \(log.compared) entries in order (\(percent) %),"
                 + " \(log.ours.count) here, \(log.all) in the whole log")
-        for line in log.firstDifference() { print("  " + line) }
     }
 }

@@ -44,6 +44,8 @@ struct EngineState {
     var random: SplitMix64
     /// Where BBR's cycle of gains begins.
     var cycleRandom: SplitMix64
+    /// How long hosts take for a packet.
+    var jitterRandom: SplitMix64
 }
 
 typealias Engine = UnsafeMutablePointer<EngineState>
@@ -60,6 +62,8 @@ extension Engine {
     @inline(__always) var jiffies64: UInt64 { jiffies(atKtime: ktime) }
     @inline(__always) var jiffies32: UInt32 { UInt32(truncatingIfNeeded: jiffies64) }
     @inline(__always) var millisecondsStamp: UInt32 { UInt32(truncatingIfNeeded: ktime / 1_000_000) }
+    /// What the timestamp option carries now; 0: there is none.
+    @inline(__always) var timestamp: UInt32 { pointee.host.timestamps ? millisecondsStamp : 0 }
     @inline(__always) var jiffyMicroseconds: UInt32 { 1_000_000 / pointee.host.hz }
 
     /// Kernel: `usecs_to_jiffies`, rounded up.
@@ -111,7 +115,13 @@ extension Engine {
     @inline(__always) func transmit(_ ack: Acknowledgement, line: UInt32) {
         let isFirst = pointee.lines[Int(line)].packets.isEmpty
         var ack = ack
-        ack.due = pointee.now &+ pointee.lines[Int(line)].delay
+        var due = pointee.now &+ pointee.lines[Int(line)].delay
+        if pointee.host.jitter > 0 {
+            let draw = pointee.jitterRandom.next().multipliedFullWidth(by: UInt64(pointee.host.jitter)).high
+            due = max(due &+ Nanoseconds(draw), pointee.lines[Int(line)].lastDue)
+            pointee.lines[Int(line)].lastDue = due
+        }
+        ack.due = due
         pointee.lines[Int(line)].packets.append(ack)
         if isFirst { pointee.traffic.push(at: ack.due, .delayLine, line) }
     }

@@ -46,6 +46,7 @@ extension Engine {
         let links = pointee.links + Int(link)
         var packet = links.pointee.packets.at(links.pointee.packets.head).pointee
         links.pointee.removeFirst(at: pointee.now)
+        if pointee.host.gro { mergeTrain(behind: &packet, on: links) }
         let next = links.pointee.nextDelivery
         if next != .never {
             pointee.traffic.rescheduleFirst(at: next)
@@ -60,6 +61,31 @@ extension Engine {
         } else {
             if packet.length > 0 { pointee.packetCount &+= 1 }
             flow.receive(packet)
+        }
+    }
+
+    /// Receive offload: what arrives right behind the packet and continues it is taken in with it.
+    private func mergeTrain(behind packet: inout Packet, on link: UnsafeMutablePointer<Link>) {
+        let flow = pointee.flows + Int(packet.flow)
+        guard packet.hop + 1 == flow.pointee.hopCount, packet.length > 0,
+            packet.flags.isDisjoint(with: .endsTrain)
+        else { return }
+        var last = packet.serviceEnd
+        while !link.pointee.packets.isEmpty {
+            let next = link.pointee.packets.at(link.pointee.packets.head).pointee
+            let differs = next.flags.symmetricDifference(packet.flags).subtracting([.push, .retransmission])
+            guard next.flow == packet.flow, next.generation == packet.generation, next.seq == packet.endSeq,
+                next.length > 0, next.serviceEnd &- last <= Kernel.groGap, differs.isEmpty,
+                Int(packet.length) + Int(next.length) <= Kernel.groBytesMax
+            else { break }
+            last = next.serviceEnd
+            packet.length += next.length
+            link.pointee.removeFirst(at: pointee.now)
+            pointee.packetCount &+= 1
+            if next.flags.contains(.push) {
+                packet.flags.insert(.push)
+                break
+            }
         }
     }
 

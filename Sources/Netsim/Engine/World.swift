@@ -53,7 +53,8 @@ package final class World {
                 flowCount: flowNames.count, rateSample: try memory.makeRateSample(),
                 ackSample: try memory.makeAckSample(), effects: PendingEffects(), controls: controls,
                 random: SplitMix64.split(seed: scenario.seed, name: "sequence numbers"),
-                cycleRandom: SplitMix64.split(seed: scenario.seed, name: "gain cycle")))
+                cycleRandom: SplitMix64.split(seed: scenario.seed, name: "gain cycle"),
+                jitterRandom: SplitMix64.split(seed: scenario.seed, name: "host jitter")))
         try makeFlows(lineOf: lineOf)
         schedule()
     }
@@ -64,6 +65,7 @@ package final class World {
         for index in 0..<engine.pointee.flowCount {
             let flow = engine.pointee.flows + index
             flow.pointee.segments.free()
+            flow.pointee.chunks.free()
             flow.pointee.receiverState.outOfOrder.free()
             flow.pointee.statistics.free()
         }
@@ -138,13 +140,15 @@ package final class World {
         return (names, specs)
     }
 
-    /// Return delay = base RTT less the one-way delays of the path; flows that share it share a line.
+    /// Return delay = base RTT less the one-way delays of the path, plus what the hosts take; flows that share it share a
+    /// line.
     private static func delayLines(_ scenario: Scenario) -> (delays: [Nanoseconds], lineOf: [UInt32]) {
         var delays: [Nanoseconds] = []
         var known: [Nanoseconds: UInt32] = [:]
         var lineOf: [UInt32] = []
         for flow in scenario.flows {
-            let back = flow.rtt - flow.path.reduce(Int64(0)) { $0 + scenario.links[$1].delay }
+            let there = flow.path.reduce(Int64(0)) { $0 + scenario.links[$1].delay }
+            let back = flow.rtt - there + 2 * scenario.host.latency
             if let line = known[back] {
                 lineOf.append(line)
             } else {
@@ -186,7 +190,7 @@ package final class World {
             flow.initialize(
                 to: FlowState(
                     engine: engine, index: UInt32(index), sender: try memory.makeSocket(of: flow),
-                    senderOps: control.attachment, segments: Ring(capacity: 16),
+                    senderOps: control.attachment, segments: Ring(capacity: 16), chunks: Ring(capacity: 4),
                     receiver: try memory.makeSocket(of: flow), receiverOps: receiverControl.attachment,
                     receiverState: ReceiverState(), path: start, hopCount: UInt8(spec.path.count),
                     delayLine: lineOf[specIndex], ecn: spec.ecn,

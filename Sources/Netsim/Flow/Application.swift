@@ -73,32 +73,90 @@ extension Flow {
         writePending()
     }
 
-    /// write(): gives the socket what it takes. Kernel: `tcp_sendmsg_locked`.
+    // MARK: write()
+
+    /// Bytes that one packet of the write queue may hold. Kernel: `tcp_xmit_size_goal`.
+    private var sizeGoal: UInt32 {
+        let mss = tp.pointee.mss_cache
+        guard engine.pointee.host.tso else { return mss }
+        var bytes = Kernel.gsoMaxSize
+        let most = tp.pointee.max_window
+        // A packet takes half of the window at most.
+        let half = most > Kernel.defaultMSS ? most >> 1 : most
+        if half != 0, bytes > half { bytes = max(half, 68) }
+        return max(bytes / mss * mss, mss)
+    }
+
+    /// Writes as much as the socket takes. Kernel: `tcp_sendmsg_locked`.
     func writePending() {
-        guard pointee.phase == .established else { return }
-        checkAppLimited()
-        while pointee.application.pending > 0 {
-            guard hasSendSpace else {
-                pointee.waitsForSpace = true
-                return
-            }
-            restartAfterIdle()
-            let chunk = UInt32(
-                min(pointee.application.pending, UInt64(Kernel.gsoMaxSize / Wire.mss &* Wire.mss)))
-            if pointee.application.pending != .max { pointee.application.pending -= UInt64(chunk) }
-            tp.pointee.write_seq &+= chunk
-            pushPending()
-            guard pointee.phase == .established else { return }
-        }
         pointee.waitsForSpace = false
+        while pointee.phase == .established {
+            if pointee.writeLeft == 0 {
+                guard pointee.application.pending > 0 else { break }
+                let bytes = UInt32(min(pointee.application.pending, UInt64(Kernel.writeBytes)))
+                if pointee.application.pending != .max { pointee.application.pending -= UInt64(bytes) }
+                pointee.writeLeft = bytes
+                checkAppLimited()
+            }
+            guard copyToQueue() else { return }
+            push(isNagleOff: false)
+        }
         if case .transfer = pointee.application.kind { closeAfterData() }
     }
 
-    @inline(__always) private var queuedBytes: Int64 {
-        Int64(tp.pointee.write_seq &- tp.pointee.snd_una)
+    /// Cuts the rest of a write() into packets.
+    /// - Returns: false when the send buffer is full first.
+    private func copyToQueue() -> Bool {
+        let goal = sizeGoal
+        var hasCopied = false
+        while pointee.writeLeft > 0 {
+            var room: UInt32 = 0
+            if !pointee.chunks.isEmpty { room = goal &- min(goal, tailLength) }
+            if room == 0 {
+                guard tp.wmemQueued < tp.sndbuf else {
+                    pointee.waitsForSpace = true
+                    if hasCopied { push(isNagleOff: true) }
+                    return false
+                }
+                restartAfterIdle()
+                tp.wmemQueued = tp.wmemQueued &+ Kernel.sendOverhead
+                pointee.chunks.append(WriteChunk(end: tp.pointee.write_seq, isPush: false))
+                room = goal
+            }
+            let bytes = min(room, pointee.writeLeft)
+            let tail = pointee.chunks.at(pointee.chunks.tail &- 1)
+            tail.pointee.end &+= bytes
+            if !hasCopied { tail.pointee.isPush = false }
+            hasCopied = true
+            tp.pointee.write_seq &+= bytes
+            tp.wmemQueued = tp.wmemQueued &+ Int32(bitPattern: bytes)
+            pointee.writeLeft &-= bytes
+            if pointee.writeLeft == 0 { break }
+            // Kernel: `forced_push`, `tcp_push_one`.
+            let marked = tp.pointee.pushed_seq &+ (tp.pointee.max_window >> 1)
+            if after(tp.pointee.write_seq, marked) {
+                push(isNagleOff: true)
+            } else if pointee.chunks.count == 1 {
+                _ = writeTransmit(.one)
+            }
+            guard pointee.phase == .established else { return false }
+        }
+        return true
     }
-    /// Kernel: `sk_stream_memory_free`.
-    @inline(__always) private var hasSendSpace: Bool { queuedBytes < Int64(tp.sndbuf) }
+
+    private var tailLength: UInt32 {
+        let last = pointee.chunks.tail &- 1
+        let start = pointee.chunks.count == 1 ? tp.pointee.snd_nxt : pointee.chunks.at(last &- 1).pointee.end
+        return tp.pointee.write_seq &- start
+    }
+
+    /// Kernel: `tcp_push`.
+    private func push(isNagleOff: Bool) {
+        guard !pointee.chunks.isEmpty else { return }
+        pointee.chunks.at(pointee.chunks.tail &- 1).pointee.isPush = true
+        tp.pointee.pushed_seq = tp.pointee.write_seq
+        _ = writeTransmit(isNagleOff ? .push : .ordinary)
+    }
 
     /// After an ACK: room in the send buffer wakes the application. Kernel: `tcp_check_space`.
     @inline(__always) func checkSendSpace() {
@@ -108,10 +166,7 @@ extension Flow {
             tp.cwndStamp = engine.jiffies32
         }
         // Kernel: `sk_stream_is_writeable`: a third of the buffer is free.
-        if Int64(tp.sndbuf) - queuedBytes >= queuedBytes >> 1 {
-            pointee.waitsForSpace = false
-            writePending()
-        }
+        if Int64(tp.sndbuf) - Int64(tp.wmemQueued) >= Int64(tp.wmemQueued) >> 1 { writePending() }
     }
 
     /// Kernel: `tcp_sndbuf_expand`. What the program answers wraps as the kernel's int does.

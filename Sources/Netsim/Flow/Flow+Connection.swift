@@ -53,14 +53,15 @@ extension Flow {
         socket.cwnd = host.initialWindow
         socket.ssthresh = Kernel.infiniteSsthresh
         socket.pointee.snd_cwnd_clamp = .max
-        socket.pointee.mss_cache = Wire.mss
-        socket.pointee.advmss = UInt16(Wire.mss)
-        socket.pointee.tcp_header_len = 32
+        let wire = host.wire
+        socket.pointee.mss_cache = wire.mss
+        socket.pointee.advmss = UInt16(wire.mss)
+        socket.pointee.tcp_header_len = UInt16(wire.headerBytes - 20)
         socket.pointee.reordering = Kernel.reordering
         socket.pointee.rack.reo_wnd_steps = 1
         socket.pointee.rx_opt.mss_clamp = 1460
         socket.pointee.rx_opt.sack_ok = 1
-        socket.pointee.rx_opt.tstamp_ok = 1
+        socket.pointee.rx_opt.tstamp_ok = host.timestamps ? 1 : 0
         socket.pointee.rx_opt.wscale_ok = 1
         socket.pointee.rx_opt.snd_wscale = 10
         socket.pointee.rx_opt.rcv_wscale = 10
@@ -100,7 +101,8 @@ extension Flow {
         engine.transmit(
             Packet(
                 serviceEnd: 0, flow: pointee.index, generation: pointee.generation, seq: tp.pointee.snd_una,
-                tsval: engine.millisecondsStamp, tsecr: 0, length: 0, wireLength: UInt16(Wire.synBytes),
+                tsval: engine.timestamp, tsecr: 0, length: 0,
+                wireLength: UInt16(engine.pointee.host.wire.synBytes),
                 hop: 0,
                 flags: .syn))
         tp.pointee.segs_out &+= 1

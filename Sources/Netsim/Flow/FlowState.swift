@@ -28,6 +28,10 @@ struct FlowState {
     var pacingDeadline = Nanoseconds.never
     /// Kernel: `icsk_timeout`, in jiffies.
     var retransmitJiffies: UInt64 = 0
+    /// What was written and has not been sent, `snd_nxt ..< write_seq`, as the kernel's write queue cuts it.
+    var chunks: Ring<WriteChunk>
+    /// What the write() that goes on has not handed over yet.
+    var writeLeft: UInt32 = 0
     /// The application waits for room in the send buffer (kernel: SOCK_NOSPACE).
     var waitsForSpace = false
     var finQueued = false

@@ -1,7 +1,7 @@
 /// One segment of the retransmission queue. Kernel counterpart: an skb of the rtx queue, at most one segment long.
 struct Segment {
     struct Flags: OptionSet {
-        var rawValue: UInt8
+        var rawValue: UInt16
         static let sacked = Flags(rawValue: 1)
         /// A retransmission of it is in flight.
         static let retransmitted = Flags(rawValue: 2)
@@ -12,6 +12,9 @@ struct Segment {
         static let appLimited = Flags(rawValue: 64)
         /// In the list of segments by time of transmission.
         static let listed = Flags(rawValue: 128)
+        /// Last of the segments that left as one packet of TSO.
+        static let endsBurst = Flags(rawValue: 256)
+        static let push = Flags(rawValue: 512)
 
         @inline(__always) var isRetransmission: Bool {
             !isDisjoint(with: [.retransmitted, .everRetransmitted])
@@ -37,4 +40,12 @@ struct Segment {
     @inline(__always) var payload: UInt32 {
         end &- seq &- (flags.contains(.fin) ? 1 : 0) &- (flags.contains(.syn) ? 1 : 0)
     }
+}
+
+/// Bytes of the write queue that lie in one packet. Kernel counterpart: an skb of `sk_write_queue`.
+struct WriteChunk {
+    /// Sequence number after its last byte; it begins where the one before ends.
+    var end: UInt32
+    /// A write() ended here, or half a window has been filled since the last mark.
+    var isPush: Bool
 }

@@ -20,13 +20,15 @@ struct Acknowledgement {
     var tsecr: UInt32
     var flags: Flags
     var sackCount: UInt8
-    var sacks: (tcp_sack_block, tcp_sack_block, tcp_sack_block)
+    var sacks: (tcp_sack_block, tcp_sack_block, tcp_sack_block, tcp_sack_block)
 }
 
 /// The way back: pure delay, no rate, no loss. Flows with the same delay share one line, so that it stays in order.
 struct DelayLine {
     let delay: Nanoseconds
     var packets: Ring<Acknowledgement>
+    /// When the last of them arrives: jitter does not reorder.
+    var lastDue: Nanoseconds = 0
 
     init(delay: Nanoseconds) {
         self.delay = delay

@@ -12,6 +12,8 @@ struct Packet {
         static let retransmission = Flags(rawValue: 64)
         /// The sender's flag for its own received data; only DCTCP-style echo on bare ACKs uses it.
         static let ece = Flags(rawValue: 128)
+        /// Receive offload puts nothing behind these.
+        static let endsTrain: Flags = [.syn, .fin, .push, .cwr]
     }
 
     /// End of service at the link it is on.
@@ -35,10 +37,18 @@ struct Packet {
     }
 }
 
-/// Sizes on the wire, IPv4 and TCP with timestamps, MTU 1500.
-enum Wire {
-    static let headerBytes = 52
-    static let mss: UInt32 = 1448
-    static let synBytes = 60
-    /// A SACK option with n blocks adds 4 + 8 n bytes; it only matters on the way back, which has no rate limit.
+/// Sizes on the wire: IPv4 and TCP, MTU 1500. (SACK options only matter on the way back, which has no rate limit.)
+struct Wire {
+    let headerBytes: Int
+    let synBytes: Int
+    /// SACK blocks that fit beside the other options.
+    let sackBlocks: UInt8
+
+    init(timestamps: Bool) {
+        headerBytes = timestamps ? 52 : 40
+        synBytes = timestamps ? 60 : 52
+        sackBlocks = timestamps ? 3 : 4
+    }
+
+    var mss: UInt32 { UInt32(1500 - headerBytes) }
 }

@@ -22,16 +22,21 @@ extension Flow {
         rp.pointee.inet_conn.icsk_ack.ato = engine.pointee.host.hz / 25
     }
 
+    /// Segments in order that the application has not read. A filled hole sets many free at once.
+    var unreadSegments: Int64 {
+        Int64((rp.pointee.rcv_nxt &- rp.pointee.copied_seq &+ receiverMSS &- 1) / receiverMSS)
+    }
+
     /// A segment has been taken in: acknowledge now, later, or compressed. Kernel: `__tcp_ack_snd_check`.
     func checkAck(isOutOfOrderPossible: Bool) {
         guard pointee.receiverState.phase == .established else { return }
         let host = engine.pointee.host
         let isTwoSegments =
             rp.pointee.rcv_nxt &- rp.pointee.rcv_wup > UInt32(rp.pointee.inet_conn.icsk_ack.rcv_mss)
-            && selectWindow(unread: 1) >= rp.pointee.rcv_wnd
+            && selectWindow(unread: unreadSegments) >= rp.pointee.rcv_wnd
         let isNow = rp.ackPending & UInt8(ICSK_ACK_NOW.rawValue) != 0
         if isTwoSegments || isQuick || isNow || !host.delayedACK {
-            sendAck(unread: 1)
+            sendAck(unread: unreadSegments)
             return
         }
         guard isOutOfOrderPossible, !pointee.receiverState.outOfOrder.isEmpty else {
@@ -44,7 +49,7 @@ extension Flow {
     /// Many SACKs in a row say little: after three they are held back a moment. Kernel: SACK compression.
     private func compressAck(_ host: HostSettings) {
         guard host.sackCompression, rp.pointee.compressed_ack < Kernel.compressedSACKsMax else {
-            sendAck(unread: 1)
+            sendAck(unread: unreadSegments)
             return
         }
         if rp.pointee.compressed_ack_rcv_nxt != rp.pointee.rcv_nxt {
@@ -53,7 +58,7 @@ extension Flow {
         }
         if pointee.receiverState.dupAcks < 3 {
             pointee.receiverState.dupAcks += 1
-            sendAck(unread: 1)
+            sendAck(unread: unreadSegments)
             return
         }
         rp.pointee.compressed_ack += 1
@@ -94,7 +99,7 @@ extension Flow {
         var timeout = now &+ UInt64(ato)
         if rp.ackPending & UInt8(ICSK_ACK_TIMER.rawValue) != 0, pointee.delackDeadline != .never {
             if pointee.receiverState.delackJiffies <= now &+ UInt64(ato >> 2) {
-                sendAck(unread: 1)
+                sendAck(unread: unreadSegments)
                 return
             }
             timeout = min(timeout, pointee.receiverState.delackJiffies)
@@ -120,7 +125,7 @@ extension Flow {
     }
 
     /// Sends an ACK for everything. - Parameter unread: segments that wait for the application.
-    func sendAck(unread: UInt32) {
+    func sendAck(unread: Int64) {
         _ = offerWindow(unread: unread)
         let isScheduled = rp.ackPending & UInt8(ICSK_ACK_SCHED.rawValue) != 0
         transmitAck(rp.pointee.rcv_nxt, ecnFlags: rp.ecnFlags, flags: [])
@@ -144,7 +149,7 @@ extension Flow {
         if ack.rcvNxt == rp.pointee.rcv_nxt {
             let flags = rp.ecnFlags
             rp.ecnFlags = ack.ecnFlags
-            sendAck(unread: 1)
+            sendAck(unread: unreadSegments)
             rp.ecnFlags = flags
         } else {
             transmitAck(ack.rcvNxt, ecnFlags: ack.ecnFlags, flags: [])
@@ -158,8 +163,8 @@ extension Flow {
         let empty = tcp_sack_block(start_seq: 0, end_seq: 0)
         var packet = Acknowledgement(
             due: 0, flow: pointee.index, generation: pointee.generation, ack: ack, window: rp.pointee.rcv_wnd,
-            tsval: engine.millisecondsStamp, tsecr: rp.pointee.rx_opt.ts_recent, flags: flags, sackCount: 0,
-            sacks: (empty, empty, empty))
+            tsval: engine.timestamp, tsecr: rp.pointee.rx_opt.ts_recent, flags: flags, sackCount: 0,
+            sacks: (empty, empty, empty, empty))
         addBlocks(to: &packet)
         rp.pointee.segs_out &+= 1
         engine.transmit(packet, line: pointee.delayLine)
@@ -167,19 +172,20 @@ extension Flow {
 
     // MARK: SACK blocks
 
-    /// With timestamps an ACK holds three blocks: a duplicate's first, then the most recent.
+    /// A duplicate's block first, then the most recent ones, as many as fit.
     private func addBlocks(to packet: inout Acknowledgement) {
         let count = rp.pointee.rx_opt.num_sacks
         guard pointee.receiverState.hasDSACK || count > 0 else { return }
         let blocks = rp.pointee.selective_acks
+        let most = engine.pointee.host.wire.sackBlocks
         if pointee.receiverState.hasDSACK {
             pointee.receiverState.hasDSACK = false
             packet.flags.insert(.dsack)
-            packet.sacks = (rp.pointee.duplicate_sack, blocks.0, blocks.1)
-            packet.sackCount = min(count &+ 1, 3)
+            packet.sacks = (rp.pointee.duplicate_sack, blocks.0, blocks.1, blocks.2)
+            packet.sackCount = min(count &+ 1, most)
         } else {
-            packet.sacks = (blocks.0, blocks.1, blocks.2)
-            packet.sackCount = min(count, 3)
+            packet.sacks = blocks
+            packet.sackCount = min(count, most)
         }
     }
 

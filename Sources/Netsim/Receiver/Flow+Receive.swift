@@ -25,7 +25,12 @@ extension Flow {
         if !after(packet.seq, rp.pointee.rcv_wup), !before(packet.tsval, rp.pointee.rx_opt.ts_recent) {
             rp.pointee.rx_opt.ts_recent = packet.tsval
         }
-        if packet.length > 0 || packet.flags.contains(.fin) { receiveData(packet) }
+        if packet.length > 0 || packet.flags.contains(.fin) {
+            receiveData(packet)
+        } else if before(packet.seq, rp.pointee.rcv_nxt) {
+            // A probe of the window: what lies before the window is answered at once.
+            sendAck(unread: unreadSegments)
+        }
     }
 
     private func answerSYN(_ packet: Packet) {
@@ -107,7 +112,9 @@ extension Flow {
 
     /// What has become in order moves over. Kernel: `tcp_ofo_queue`.
     private func takeOutOfOrder() {
-        while let end = pointee.receiverState.outOfOrder.removeFirst(startingBy: rp.pointee.rcv_nxt) {
+        while let end = pointee.receiverState.outOfOrder.removeFirst(
+            startingBy: rp.pointee.rcv_nxt, mss: receiverMSS)
+        {
             if after(end, rp.pointee.rcv_nxt) { noteArrived(end &- rp.pointee.rcv_nxt) }
         }
         removeAckedBlocks()
@@ -125,7 +132,9 @@ extension Flow {
             noteDuplicate(block)
         } else {
             addBlock(merged)
-            growWindow(length: UInt32(packet.length))
+            // Not counting itself, which is in the queue already.
+            growWindow(length: UInt32(packet.length), unread: -1)
+            growBuffer(rp.pointee.rcvq_space.space)
         }
         checkAck(isOutOfOrderPossible: true)
     }
@@ -148,6 +157,7 @@ extension Flow {
         let now = engine.jiffies32
         rp.ackPending |= UInt8(ICSK_ACK_SCHED.rawValue)
         measureMSS(length: UInt32(packet.length), isPush: packet.flags.contains(.push))
+        measureWindowTime()
         let atoMin = engine.pointee.host.hz / 25
         if rp.pointee.inet_conn.icsk_ack.ato == 0 {
             increaseQuickAck(Kernel.quickACKsMax)
@@ -166,14 +176,14 @@ extension Flow {
         }
         rp.pointee.inet_conn.icsk_ack.lrcvtime = now
         checkCE(packet)
-        if packet.length >= 128 { growWindow(length: UInt32(packet.length)) }
+        if packet.length >= 128 { growWindow(length: UInt32(packet.length), unread: 1) }
     }
 
     /// Kernel: `tcp_measure_rcv_mss`.
     private func measureMSS(length: UInt32, isPush: Bool) {
         let pushed = UInt8(ICSK_ACK_PUSHED.rawValue)
         if length >= UInt32(rp.pointee.inet_conn.icsk_ack.rcv_mss) {
-            rp.pointee.inet_conn.icsk_ack.rcv_mss = UInt16(truncatingIfNeeded: min(length, Wire.mss))
+            rp.pointee.inet_conn.icsk_ack.rcv_mss = UInt16(truncatingIfNeeded: min(length, receiverMSS))
             // Likely the end of a write.
             if isPush { rp.ackPending |= pushed }
             return

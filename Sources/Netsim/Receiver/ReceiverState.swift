@@ -73,12 +73,13 @@ struct OutOfOrderQueue {
 
     /// Takes the first range out if it starts at or before `seq`.
     /// - Returns: its end.
-    mutating func removeFirst(startingBy seq: UInt32) -> UInt32? {
+    mutating func removeFirst(startingBy seq: UInt32, mss: UInt32) -> UInt32? {
         guard count > 0, !after(base[0].start_seq, seq) else { return nil }
-        let end = base[0].end_seq
+        let (start, end) = (base[0].start_seq, base[0].end_seq)
         count -= 1
         (base).update(from: base + 1, count: count)
-        if count == 0 { segmentCount = 0 }
+        // Segments were full, but for the few that end a write.
+        segmentCount = count == 0 ? 0 : segmentCount &- min(segmentCount, (end &- start) / mss)
         return end
     }
 

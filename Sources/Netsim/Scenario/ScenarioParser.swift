@@ -131,18 +131,16 @@ struct ScenarioParser {
     private func parseHost(_ node: ScenarioNode) throws(OpsError) -> HostSettings {
         let members = try node.mapping([
             "hz", "initial_window", "tso", "gro", "delayed_ack", "sack_compression", "min_rto", "timestamps",
-            "cpus", "sndbuf", "rcvbuf",
+            "cpus", "sndbuf", "rcvbuf", "latency", "jitter",
         ])
         var host = HostSettings()
         if let node = members["hz"] { host.hz = UInt32(try node.integer(24...1000)) }
         if let node = members["initial_window"] { host.initialWindow = UInt32(try node.integer(1...1000)) }
         if let node = members["tso"] { host.tso = try node.boolean() }
-        if let node = members["gro"], try node.boolean() {
-            throw node.refuse("receive offload is not built yet", accepted: "false")
-        }
-        if let node = members["timestamps"], try !node.boolean() {
-            throw node.refuse("connections without timestamps are not built yet", accepted: "true")
-        }
+        if let node = members["gro"] { host.gro = try node.boolean() }
+        if let node = members["timestamps"] { host.timestamps = try node.boolean() }
+        if let node = members["latency"] { host.latency = try node.time() }
+        if let node = members["jitter"] { host.jitter = try node.time() }
         if let node = members["delayed_ack"] { host.delayedACK = try node.boolean() }
         if let node = members["sack_compression"] { host.sackCompression = try node.boolean() }
         if let node = members["min_rto"] {

@@ -76,6 +76,7 @@ extension Flow {
         tp.pointee.rcv_tstamp = engine.jiffies32
         guard priorPackets != 0 else {
             callInAckEvent(ackEventFlags(pass.flag))
+            acknowledgeWindowProbe()
             return
         }
         cleanQueue(&pass)

@@ -9,18 +9,28 @@ extension Flow {
         unsentBytes != 0 || (pointee.finQueued && !pointee.finSent)
     }
 
+    /// Why new data is sent now.
+    enum Occasion {
+        case ordinary
+        /// A small segment need not wait for the ACK of another one (kernel: TCP_NAGLE_PUSH).
+        case push
+        /// One burst, from inside a write().
+        case one
+        /// One segment at most, whatever cwnd says: a loss probe.
+        case probe
+    }
+
     /// Kernel: `__tcp_push_pending_frames`.
     @inline(__always) func pushPending() {
-        if hasUnsentData { _ = writeTransmit(isProbe: false) }
+        if hasUnsentData { _ = writeTransmit(.ordinary) }
     }
 
     /// Sends new data while windows and pacing allow.
-    ///
-    /// - Parameter isProbe: one segment at most, whatever cwnd says (a loss probe).
     /// - Returns: whether anything was sent.
-    func writeTransmit(isProbe: Bool) -> Bool {
+    func writeTransmit(_ occasion: Occasion) -> Bool {
         let mss = tp.pointee.mss_cache
         let burstMax = burstSegments()
+        let isProbe = occasion == .probe
         var sent: UInt32 = 0
         var isCwndLimited = false
         while hasUnsentData {
@@ -31,38 +41,65 @@ extension Flow {
                 quota = 1
             }
             quota = isProbe ? 1 : min(quota, burstMax)
-            let unsent = unsentBytes
+            let (length, isLast) = headLength(quota: quota)
             let window = tp.windowEnd &- tp.pointee.snd_nxt
             // At least one segment (or all that there is) must fit the receiver's window.
-            guard Int32(bitPattern: window) > 0 || unsent == 0, min(unsent, mss) <= window else { break }
-            if unsent <= mss {
-                if unsent < mss, !isProbe, isHeldByNagle(unsent) { break }
-            } else if !isProbe, isDeferred(burstMax: burstMax, unsent: unsent, isCwndLimited: &isCwndLimited)
+            guard Int32(bitPattern: window) > 0 || length == 0, min(length, mss) <= window else { break }
+            if length <= mss {
+                let isNagleOff = occasion == .push || !isLast
+                if length < mss, !isProbe, !isNagleOff, isHeldByNagle { break }
+            } else if occasion != .one, !isProbe,
+                isDeferred(burstMax: burstMax, length: length, isLast: isLast, isCwndLimited: &isCwndLimited)
             {
                 break
             }
-            let bytes = burstBytes(quota: quota, unsent: unsent, window: window)
             guard hasRoomForSegment else { break }
-            sent &+= transmitNew(bytes: bytes)
-            if isProbe { break }
+            sent &+= transmitNew(
+                bytes: burstBytes(
+                    quota: quota, length: length, window: window, isLast: isLast,
+                    mayHold: occasion != .push))
+            if isProbe || occasion == .one { break }
         }
         if tp.inFlight >= tp.cwnd { isCwndLimited = true }
         if sent != 0 || isCwndLimited { validateCwnd(isCwndLimited: isCwndLimited) }
-        guard sent != 0 else { return false }
+        guard sent != 0 else {
+            checkWindowProbe()
+            return false
+        }
         if tp.isInCwndReduction { tp.pointee.prr_out &+= sent }
         if !isProbe { _ = scheduleLossProbe(advancingRTO: false) }
         return true
     }
 
-    /// Bytes of the next burst: whole segments, and the rest of the data or of the window if Nagle lets a small segment
+    /// Bytes of the write queue's first packet, filled up to `quota` segments from those behind it, and whether it is the
+    /// last then. Kernel: `tcp_grow_skb`.
+    private func headLength(quota: UInt32) -> (bytes: UInt32, isLast: Bool) {
+        let wanted = quota &* tp.pointee.mss_cache
+        var number = pointee.chunks.head
+        guard number != pointee.chunks.tail else { return (0, true) }
+        var length = pointee.chunks.at(number).pointee.end &- tp.pointee.snd_nxt
+        // One packet is pulled from at most.
+        if length < wanted, number &+ 1 != pointee.chunks.tail {
+            let next = pointee.chunks.at(number &+ 1).pointee.end &- tp.pointee.snd_nxt
+            if next <= wanted { number &+= 1 }
+            length = min(next, wanted)
+        }
+        return (length, number &+ 1 == pointee.chunks.tail)
+    }
+
+    /// Bytes of the next burst: whole segments, and the rest of the packet or of the window if Nagle lets a small segment
     /// go. Kernel: `tcp_mss_split_point`.
-    private func burstBytes(quota: UInt32, unsent: UInt32, window: UInt32) -> UInt32 {
+    private func burstBytes(
+        quota: UInt32, length: UInt32, window: UInt32, isLast: Bool, mayHold: Bool
+    ) -> UInt32 {
         let mss = tp.pointee.mss_cache
+        if length <= mss { return length }
         let most = UInt64(quota) &* UInt64(mss)
-        let needed = min(unsent, window)
+        if most <= UInt64(window), !isLast, UInt64(length) >= most { return UInt32(truncatingIfNeeded: most) }
+        let needed = min(length, window)
         if most <= UInt64(needed) { return UInt32(truncatingIfNeeded: most) }
         let partial = needed % mss
-        return needed > mss && partial != 0 && isHeldByNagle(partial) ? needed - partial : needed
+        return partial != 0 && mayHold && isHeldByNagle ? needed - partial : needed
     }
 
     /// Segments that cwnd lets out now; at most half of it at once. Kernel: `tcp_cwnd_test`.
@@ -87,13 +124,15 @@ extension Flow {
     }
 
     /// Kernel: `tcp_nagle_test` without TCP_NODELAY: a small last segment waits while a small one is unacknowledged.
-    private func isHeldByNagle(_ bytes: UInt32) -> Bool {
+    private var isHeldByNagle: Bool {
         guard !pointee.finQueued, tp.pointee.packets_out != 0 else { return false }
         return after(tp.pointee.snd_sml, tp.pointee.snd_una) && !after(tp.pointee.snd_sml, tp.pointee.snd_nxt)
     }
 
     /// Whether to wait for a fuller burst. Kernel: `tcp_tso_should_defer`.
-    private func isDeferred(burstMax: UInt32, unsent: UInt32, isCwndLimited: inout Bool) -> Bool {
+    private func isDeferred(
+        burstMax: UInt32, length: UInt32, isLast: Bool, isCwndLimited: inout Bool
+    ) -> Bool {
         if tp.caState >= CAState.recovery { return false }
         // Only if something was written or sent within the last millisecond.
         if Int64(bitPattern: tp.pointee.tcp_clock_cache &- tp.pointee.tcp_wstamp_ns) > 1_000_000 {
@@ -104,6 +143,8 @@ extension Flow {
         let congestionWindow = (tp.cwnd &- tp.inFlight) &* mss
         let limit = min(sendWindow, congestionWindow)
         if limit >= burstMax &* mss { return false }
+        // It will not get any longer.
+        if !isLast, limit >= length { return false }
         let chunk = min(tp.pointee.snd_wnd, tp.cwnd &* mss) / Kernel.tsoWindowDivisor
         if limit >= chunk { return false }
         guard hasSegments else { return false }
@@ -113,11 +154,11 @@ extension Flow {
         let wait = Int64(bitPattern: expected &- tp.pointee.tcp_clock_cache)
         if wait > Int64(min(srtt >> 1, 1_000_000)) { return false }
         if congestionWindow < sendWindow {
-            if congestionWindow <= unsent {
+            if congestionWindow <= length {
                 isCwndLimited = true
                 return true
             }
-        } else if sendWindow <= unsent {
+        } else if sendWindow <= length {
             return true
         }
         return !pointee.finQueued
@@ -125,7 +166,7 @@ extension Flow {
 
     /// Cuts `bytes` from the unsent data into segments and sends them as one burst.
     /// - Returns: segments sent.
-    private func transmitNew(bytes: UInt32) -> UInt32 {
+    func transmitNew(bytes: UInt32) -> UInt32 {
         let mss = tp.pointee.mss_cache
         let priorPackets = tp.pointee.packets_out
         let stamp = stampTransmission()
@@ -151,8 +192,12 @@ extension Flow {
                 delivered: 0, deliveredCE: 0, next: 0, previous: 0, flags: flags)
             noteSent(&segment, isFirstInFlight: isFirst)
             isFirst = false
-            let isEndOfData = left == 0 && end == tp.pointee.write_seq
-            send(segment, isRetransmission: false, isPush: isEndOfData)
+            if left == 0 {
+                segment.flags.insert(.endsBurst)
+                // Packets of TSO carry PSH at their end.
+                if takeFromChunks(upTo: segment.seq &+ length) || count > 0 { segment.flags.insert(.push) }
+            }
+            send(segment, isRetransmission: false)
             if length < mss, length > 0 { tp.pointee.snd_sml = end }
             appendSegment(segment)
             tp.pointee.snd_nxt = end
@@ -162,6 +207,22 @@ extension Flow {
         accountSent(segments: count, bytes: bytes - left)
         if priorPackets == 0 || tp.pointee.inet_conn.icsk_pending == PendingTimer.lossProbe { rearmRTO() }
         return count
+    }
+
+    /// Takes what is being sent from the write queue.
+    /// - Returns: whether a packet that was to carry PSH ended there.
+    private func takeFromChunks(upTo end: UInt32) -> Bool {
+        var isPush = false
+        var memory = Kernel.sendOverhead
+        while !pointee.chunks.isEmpty {
+            let head = pointee.chunks.at(pointee.chunks.head).pointee
+            if after(head.end, end) { break }
+            isPush = isPush || head.isPush
+            memory = memory &- Kernel.sendOverhead
+            pointee.chunks.removeFirst()
+        }
+        tp.wmemQueued = tp.wmemQueued &+ memory
+        return isPush
     }
 
     /// The time that a burst carries, and, when pacing, the earliest time of the next one: see `accountSent`.
@@ -177,8 +238,6 @@ extension Flow {
         tp.pointee.segs_out &+= segments
         tp.pointee.data_segs_out &+= segments
         tp.pointee.bytes_sent &+= UInt64(bytes)
-        tp.pointee.inet_conn.icsk_inet.sk.sk_wmem_queued = Int32(
-            truncatingIfNeeded: tp.pointee.write_seq &- tp.pointee.snd_una)
         guard tp.pacingStatus != SK_PACING_NONE.rawValue else { return }
         let rate = tp.pacingRate
         // As sch_fq: the first ten segments are not paced.
@@ -190,9 +249,9 @@ extension Flow {
     }
 
     /// Puts one segment on the wire.
-    func send(_ segment: Segment, isRetransmission: Bool, isPush: Bool) {
+    func send(_ segment: Segment, isRetransmission: Bool) {
         var flags: Packet.Flags = []
-        if isPush { flags.insert(.push) }
+        if segment.flags.contains(.push) { flags.insert(.push) }
         if segment.flags.contains(.fin) { flags.insert(.fin) }
         if isRetransmission { flags.insert(.retransmission) }
         let payload = segment.payload
@@ -210,21 +269,25 @@ extension Flow {
         engine.transmit(
             Packet(
                 serviceEnd: 0, flow: pointee.index, generation: pointee.generation, seq: segment.seq,
-                tsval: UInt32(truncatingIfNeeded: segment.sentNanoseconds / 1_000_000),
+                tsval: engine.pointee.host.timestamps
+                    ? UInt32(truncatingIfNeeded: segment.sentNanoseconds / 1_000_000) : 0,
                 tsecr: pointee.senderRecentTimestamp, length: UInt16(truncatingIfNeeded: payload),
-                wireLength: UInt16(truncatingIfNeeded: Int(payload) + Wire.headerBytes), hop: 0, flags: flags)
+                wireLength: UInt16(truncatingIfNeeded: payload &+ 20 &+ UInt32(tp.pointee.tcp_header_len)),
+                hop: 0, flags: flags)
         )
     }
 
     /// A bare ACK of the sender (the handshake's third packet, the ACK of the FIN).
-    func sendBareAck() {
+    /// - Parameter seq: nil: the next one.
+    func sendBareAck(seq: UInt32? = nil) {
         var flags: Packet.Flags = []
         if tp.ecnFlags & UInt8(TCP_ECN_OK) != 0, needsECN(.sender) { flags.insert(.ect) }
         engine.transmit(
             Packet(
-                serviceEnd: 0, flow: pointee.index, generation: pointee.generation, seq: tp.pointee.snd_nxt,
-                tsval: engine.millisecondsStamp, tsecr: pointee.senderRecentTimestamp, length: 0,
-                wireLength: UInt16(Wire.headerBytes), hop: 0, flags: flags))
+                serviceEnd: 0, flow: pointee.index, generation: pointee.generation,
+                seq: seq ?? tp.pointee.snd_nxt, tsval: engine.timestamp, tsecr: pointee.senderRecentTimestamp,
+                length: 0,
+                wireLength: 20 &+ tp.pointee.tcp_header_len, hop: 0, flags: flags))
         tp.pointee.segs_out &+= 1
     }
 
@@ -246,7 +309,7 @@ extension Flow {
     func pacingTimeout() {
         refreshClock()
         if tp.pointee.lost_out > tp.pointee.retrans_out, tp.cwnd > tp.inFlight { retransmitLost() }
-        _ = writeTransmit(isProbe: false)
+        _ = writeTransmit(.ordinary)
     }
 
     // MARK: Validation of cwnd

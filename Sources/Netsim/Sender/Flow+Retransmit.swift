@@ -43,7 +43,8 @@ extension Flow {
             if number == headSegment, tp.pointee.inet_conn.icsk_pending != PendingTimer.reordering {
                 restartsTimer = true
             }
-            if burst.segments >= burstMax { end(&burst) }
+            // Only what left as one packet leaves as one again.
+            if burst.segments >= burstMax || flags.contains(.endsBurst) { end(&burst) }
             number &+= 1
         }
         end(&burst)
@@ -109,7 +110,7 @@ extension Flow {
         segment.pointee.flags.insert(.everRetransmitted)
         unlink(number)
         link(number)
-        send(segment.pointee, isRetransmission: true, isPush: false)
+        send(segment.pointee, isRetransmission: true)
         let payload = segment.pointee.payload
         burst.segments &+= 1
         burst.bytes &+= payload

@@ -15,7 +15,7 @@ extension Flow {
         guard !before(pass.ack, pass.priorUna &- tp.pointee.max_window), tp.pointee.packets_out != 0 else {
             return delivered
         }
-        for index in 0..<Int(min(acknowledgement.sackCount, 3)) {
+        for index in 0..<Int(min(acknowledgement.sackCount, 4)) {
             let block = acknowledgement.sack(index)
             let isDuplicate = index == 0 && isDSACK
             guard isValid(block, isDuplicate: isDuplicate), after(block.end_seq, pass.priorUna) else {
@@ -202,11 +202,12 @@ extension Flow {
     private func rememberBlocks(_ acknowledgement: Acknowledgement, skippingFirst: Bool) {
         let empty = tcp_sack_block(start_seq: 0, end_seq: 0)
         let first = skippingFirst ? 1 : 0
-        let count = Int(min(acknowledgement.sackCount, 3))
+        let count = Int(min(acknowledgement.sackCount, 4))
         let block0 = first < count ? acknowledgement.sack(first) : empty
         let block1 = first + 1 < count ? acknowledgement.sack(first + 1) : empty
         let block2 = first + 2 < count ? acknowledgement.sack(first + 2) : empty
-        tp.pointee.recv_sack_cache = (block0, block1, block2, empty)
+        let block3 = first + 3 < count ? acknowledgement.sack(first + 3) : empty
+        tp.pointee.recv_sack_cache = (block0, block1, block2, block3)
     }
 }
 
@@ -215,7 +216,8 @@ extension Acknowledgement {
         switch index {
         case 0: sacks.0
         case 1: sacks.1
-        default: sacks.2
+        case 2: sacks.2
+        default: sacks.3
         }
     }
 }

@@ -26,6 +26,9 @@ extension Flow {
     @inline(__always) func removeFirstSegment() {
         let number = pointee.segments.head
         unlink(number)
+        var memory = Int32(bitPattern: segment(number).pointee.payload)
+        if segment(number).pointee.flags.contains(.endsBurst) { memory = memory &+ Kernel.sendOverhead }
+        tp.wmemQueued = tp.wmemQueued &- memory
         if pointee.retransmitHint == number { pointee.retransmitHint = FlowState.none }
         pointee.segments.removeFirst()
         engine.pointee.segmentCount &-= 1
@@ -34,6 +37,8 @@ extension Flow {
     func removeAllSegments() {
         engine.pointee.segmentCount &-= pointee.segments.count
         pointee.segments.removeAll()
+        pointee.chunks.removeAll()
+        pointee.writeLeft = 0
         pointee.listHead = FlowState.none
         pointee.listTail = FlowState.none
         pointee.highestSACK = FlowState.none

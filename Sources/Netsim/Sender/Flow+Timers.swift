@@ -82,7 +82,7 @@ extension Flow {
         armSlow()
     }
 
-    private func clearRetransmitTimer() {
+    func clearRetransmitTimer() {
         tp.pointee.inet_conn.icsk_pending = PendingTimer.none
         pointee.retransmitDeadline = .never
     }
@@ -145,6 +145,9 @@ extension Flow {
         refreshClock()
         switch tp.pointee.inet_conn.icsk_pending {
         case PendingTimer.reordering: reorderingTimeout()
+        case PendingTimer.windowProbe:
+            tp.pointee.inet_conn.icsk_pending = PendingTimer.none
+            windowProbeTimeout()
         case PendingTimer.lossProbe: sendLossProbe()
         case PendingTimer.retransmit:
             tp.pointee.inet_conn.icsk_pending = PendingTimer.none
@@ -179,7 +182,7 @@ extension Flow {
         tp.pointee.tlp_retrans = 0
         if hasUnsentData, min(unsentBytes, tp.pointee.mss_cache) <= tp.windowEnd &- tp.pointee.snd_nxt {
             let before = tp.pointee.packets_out
-            _ = writeTransmit(isProbe: true)
+            _ = writeTransmit(.probe)
             if tp.pointee.packets_out <= before {
                 rearmRTO()
                 return

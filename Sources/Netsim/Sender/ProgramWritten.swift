@@ -66,6 +66,11 @@ extension TCPSock {
         get { pointee.inet_conn.icsk_inet.sk.sk_sndbuf }
         nonmutating set { pointee.inet_conn.icsk_inet.sk.sk_sndbuf = newValue }
     }
+    /// Memory of what is unsent and unacknowledged, descriptors included.
+    @inline(__always) var wmemQueued: Int32 {
+        get { pointee.inet_conn.icsk_inet.sk.sk_wmem_queued }
+        nonmutating set { pointee.inet_conn.icsk_inet.sk.sk_wmem_queued = newValue }
+    }
     @inline(__always) var rcvbuf: Int32 {
         get { pointee.inet_conn.icsk_inet.sk.sk_rcvbuf }
         nonmutating set { pointee.inet_conn.icsk_inet.sk.sk_rcvbuf = newValue }
@@ -112,6 +117,8 @@ enum CAState {
 enum PendingTimer {
     static let none: UInt8 = 0
     static let retransmit: UInt8 = 1
+    /// Nothing is in flight, and what is unsent may not leave: the receiver is asked for its window.
+    static let windowProbe: UInt8 = 3
     static let lossProbe: UInt8 = 5
     static let reordering: UInt8 = 6
 }
