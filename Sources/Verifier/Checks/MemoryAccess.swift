@@ -255,11 +255,13 @@ extension Explorer {
 
     /// Memory of a map value handed to a helper.
     mutating func checkMapMemory(_ access: Access, isOut: Bool) throws(Rejection) {
-        if case .kptr? = try checkMapValue(access, isWrite: isOut) {
+        let (low, high) = extent(access)
+        if case .kptr? = specialFields(of: access.pointer).first(overlapping: low..<high)?.kind {
             throw Rejection(
                 .memory, "kptr cannot be accessed indirectly by helper",
                 reason: "A pointer kept in a map is read and replaced by the program itself only.")
         }
+        _ = try checkMapValue(access, isWrite: isOut)
     }
 
     /// - Returns: the kptr that the access is to; nil for plain data.

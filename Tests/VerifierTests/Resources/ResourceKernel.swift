@@ -16,7 +16,6 @@ struct ResourceKernel: Sendable {
     let element: Int32
     /// FUNCs of the object, by name: prototypes of global functions.
     let functions: [String: TypeID]
-    private let task: TypeID
 
     // MARK: The kernel
 
@@ -30,6 +29,23 @@ struct ResourceKernel: Sendable {
             u64 = b.int("unsigned long", byteCount: 8)
             void = b.pointer(to: .void)
         }
+        /// A number, a field that RCU protects, and one that nothing does.
+        mutating func task() -> (type: TypeID, pointer: TypeID) {
+            let task = b.reserve()
+            let pointer = b.pointer(to: task)
+            b.set(
+                task,
+                to: .composite(
+                    BTFComposite(
+                        name: "task_struct", isUnion: false, byteCount: 24,
+                        members: [
+                            BTFMember(name: "pid", type: u32, bitOffset: 0),
+                            BTFMember(name: "real_parent", type: pointer, bitOffset: 64),
+                            BTFMember(name: "last_wakee", type: pointer, bitOffset: 128),
+                        ])))
+            return (task, pointer)
+        }
+
         /// A struct with one member that nobody looks at.
         mutating func opaque(_ name: String, words: Int) -> TypeID {
             let words64 = b.array(of: u64, count: words, index: u32)
@@ -39,18 +55,7 @@ struct ResourceKernel: Sendable {
 
     init() throws(BTFError) {
         var t = Types()
-        task = t.b.reserve()
-        let taskPointer = t.b.pointer(to: task)
-        t.b.set(
-            task,
-            to: .composite(
-                BTFComposite(
-                    name: "task_struct", isUnion: false, byteCount: 24,
-                    members: [
-                        BTFMember(name: "pid", type: t.u32, bitOffset: 0),
-                        BTFMember(name: "real_parent", type: taskPointer, bitOffset: 64),
-                        BTFMember(name: "last_wakee", type: taskPointer, bitOffset: 128),
-                    ])))
+        let taskPointer = t.task().pointer
         var kfuncs: [KfuncPrototype] = []
         ResourceKernel.addKfuncs(&kfuncs, &t, taskPointer)
         self.kfuncs = kfuncs
@@ -141,7 +146,7 @@ struct ResourceKernel: Sendable {
             "graph", byteCount: 40, [("lock", lock, 0), ("head", head, 8), ("root", root, 24)])
         _ = t.b.add(.declTag(name: "contains:elem:l", of: graph, componentIndex: 1))
         _ = t.b.add(.declTag(name: "contains:elem:r", of: graph, componentIndex: 2))
-        let task = t.b.structure("task_struct", byteCount: 4, [("pid", t.u32, 0)])
+        let task = t.task().type
         let owned = t.b.pointer(to: t.b.add(.typeTag(name: "kptr", of: task)))
         let loose = t.b.pointer(to: t.b.add(.typeTag(name: "kptr_untrusted", of: task)))
         let local = t.b.pointer(to: t.b.add(.typeTag(name: "kptr", of: element)))
