@@ -141,7 +141,10 @@ let package = Package(
         .executableTarget(
             name: "differential-tool", dependencies: ["Differential"], path: "Tests/DifferentialTool",
             swiftSettings: common),
-        .testTarget(name: "DifferentialTests", dependencies: ["Differential"], swiftSettings: common),
+        .testTarget(
+            name: "DifferentialTests",
+            dependencies: ["Differential", "OpsCore", "JIT", "Verifier", "BPF", "CShim"],
+            swiftSettings: common),
     ]
         + fuzzers.map {
             .target(

@@ -9,6 +9,10 @@
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
+#if defined(__aarch64__)
+#include <asm/hwcap.h>
+#include <sys/auxv.h>
+#endif
 
 int ops_memfd_create(const char *name, unsigned int flags) { return memfd_create(name, flags); }
 
@@ -40,6 +44,8 @@ uint32_t ops_cpu_features(void) {
 #if defined(__x86_64__)
     if (__builtin_cpu_supports("bmi2")) features |= OPS_CPU_BMI2;
     if (__builtin_cpu_supports("movbe")) features |= OPS_CPU_MOVBE;
+#elif defined(__aarch64__)
+    if (getauxval(AT_HWCAP) & HWCAP_ATOMICS) features |= OPS_CPU_LSE;
 #endif
     return features;
 }

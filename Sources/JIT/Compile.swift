@@ -37,7 +37,8 @@ package struct CompileRequest: Sendable {
 ///
 /// The code is position-independent and starts with the body. A body is called with R1…R5 in rdi, rsi, rdx, rcx, r8 (a
 /// fused one with the arguments that `needs` names in their System V registers), the instance block in r12 and rsp as at
-/// any System V call; it returns R0 in rax and keeps rbx, rbp, r12…r15.
+/// any System V call; it returns R0 in rax and keeps rbx, rbp, r12…r15. On AArch64: R1…R5 in x0…x4, the block in x23, R0
+/// in x0, and the registers that the procedure call standard wants kept.
 package struct CompiledProgram: Equatable, Sendable {
     package var code: [UInt8]
     /// Offset in `code` of each instruction of the image; of unreachable ones, of the trap that stands for them.
@@ -86,10 +87,31 @@ package enum JITError: Error, Equatable, CustomStringConvertible {
     }
 }
 
-/// Compiles a program for the processor architecture this was built for.
+/// The processors that there is a code generator for.
+package enum Architecture: Sendable {
+    case x86_64, aarch64
+
+    /// What this was built for.
+    package static var host: Architecture {
+        #if arch(arm64)
+            .aarch64
+        #else
+            .x86_64
+        #endif
+    }
+}
+
+/// Compiles a program.
 ///
+/// - Parameter architecture: code for another than the host's is for tests only: `CodeUnit` takes any bytes.
 /// - Throws: `JITError`; the program then has no machine code, and only the interpreter can run it.
-package func compile(_ request: CompileRequest) throws(JITError) -> CompiledProgram {
-    var generator = try X86Generator(request)
-    return try generator.run()
+package func compile(
+    _ request: CompileRequest, for architecture: Architecture = .host
+) throws(JITError) -> CompiledProgram {
+    switch architecture {
+    case .x86_64:
+        var generator = try X86Generator(request)
+        return try generator.run()
+    case .aarch64: return try A64Generator.compile(request)
+    }
 }

@@ -15,25 +15,21 @@ struct Comparison {
 
     let program: GeneratedProgram
     /// What a program can change, and so what must be equal afterwards.
-    private struct Effect: Equatable {
+    struct Effect: Equatable {
         var r0: UInt64
         var memory: [UInt8]
         var fuelLeft: UInt64
         var randomState: UInt64
         var maps: [[Element]]
     }
-    private struct Element: Equatable {
+    struct Element: Equatable {
         var key: [UInt8]
         var value: [UInt8]
     }
 
     func run() throws -> Outcome {
-        let verified: VerifiedProgram
-        switch verify(program.image, in: program.context) {
-        case .accepted(let accepted): verified = accepted
-        case .rejected(let report), .unsupported(let report):
-            return .refused("\(report.problem): \(report.reason)")
-        }
+        let (verified, refusal) = verified()
+        guard let verified else { return refusal }
         let expected: Effect
         do {
             expected = try interpret(verified)
@@ -49,9 +45,18 @@ struct Comparison {
         return .agreed
     }
 
+    /// The program, or why it is none.
+    func verified() -> (VerifiedProgram?, Outcome) {
+        switch verify(program.image, in: program.context) {
+        case .accepted(let accepted): (accepted, .agreed)
+        case .rejected(let report), .unsupported(let report):
+            (nil, .refused("\(report.problem): \(report.reason)"))
+        }
+    }
+
     // MARK: The two machines
 
-    private func instance() throws -> Instance {
+    func instance() throws -> Instance {
         var configuration = Instance.Configuration()
         configuration.seed = program.seed
         configuration.fuelPerCall = program.context.fuel
@@ -62,7 +67,7 @@ struct Comparison {
         return instance
     }
 
-    private func interpret(_ verified: VerifiedProgram) throws -> Effect {
+    func interpret(_ verified: VerifiedProgram) throws -> Effect {
         let instance = try instance()
         let interpreter = try Interpreter(verified, on: instance)
         var memory = program.input
@@ -91,7 +96,7 @@ struct Comparison {
         return try withExtendedLifetime((code, entries)) { try effect(r0, memory, instance) }
     }
 
-    private func effect(_ r0: UInt64, _ memory: [UInt8], _ instance: Instance) throws -> Effect {
+    func effect(_ r0: UInt64, _ memory: [UInt8], _ instance: Instance) throws -> Effect {
         Effect(
             r0: r0, memory: memory, fuelLeft: instance.block.pointee.fuel,
             randomState: instance.block.pointee.prandom_state,

@@ -39,19 +39,23 @@ package struct Tally: Sendable {
         let program = ProgramGenerator(seed: seed).generate()
         if trace > 0 { report("seed \(seed) \(program.statistics)") }
         if trace > 1 { report(listing(program)) }
+        note(try Comparison(program: program).run(), of: program)
+    }
+
+    mutating func note(_ outcome: Comparison.Outcome, of program: GeneratedProgram) {
         generated += 1
-        switch try Comparison(program: program).run() {
+        switch outcome {
         case .refused(let reason):
             // Numbers apart, so that equal reasons count together.
             let kind = String(reason.map { $0.isNumber ? "#" : $0 })
-            refusals[kind, default: (0, seed)].count += 1
+            refusals[kind, default: (0, program.seed)].count += 1
         case .agreed:
             accepted += 1
             statistics += program.statistics
         case .differed(let text):
             accepted += 1
             guard differences.count < 20 else { return }
-            differences.append("seed \(seed): \(text)\n\(listing(program))")
+            differences.append("seed \(program.seed): \(text)\n\(listing(program))")
         }
     }
 

@@ -12,4 +12,14 @@ import Testing
         // Below this the generator, or the verifier, has lost something.
         #expect(tally.accepted * 100 >= count * 95)
     }
+
+    @Test("interpreter and AArch64 code agree", .enabled(if: reasonWithoutAArch64 == nil, Self.without))
+    func agreeOnAArch64() throws {
+        let count = 500
+        let tally = try compareGeneratedProgramsOnAArch64(count: count, first: 1)
+        #expect(tally.differences.isEmpty, "\(tally.differences.prefix(3).joined(separator: "\n\n"))")
+        #expect(tally.accepted * 100 >= count * 95)
+    }
+
+    private static let without = Comment(rawValue: reasonWithoutAArch64 ?? "")
 }

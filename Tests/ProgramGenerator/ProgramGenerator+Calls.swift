@@ -20,7 +20,7 @@ extension ProgramGenerator {
 
     mutating func writeMapStatement() {
         guard state.kinds[0] == .number else { return writeArithmetic() }
-        let map = random.pick([GeneratedMap.array, .array, .hash, .hash, .percpuArray])
+        let map = random.pick(options.maps)
         guard let key = writeKey(for: map) else { return writeArithmetic() }
         defer { state.reserve(offset: key, count: map.description.keySize, false) }
         switch random.below(10) {

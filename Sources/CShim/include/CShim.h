@@ -85,6 +85,6 @@ int ops_peer_groups(int fd, uint32_t *groups, int capacity);
 
 /// What the processor that runs this offers beyond the baseline of its architecture, as a set of OPS_CPU_ bits.
 uint32_t ops_cpu_features(void);
-enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2 };
+enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2, OPS_CPU_LSE = 4 };
 
 #endif

@@ -13,8 +13,8 @@ import Synchronization
 /// `@unchecked Sendable`: immutable after `init`.
 @safe
 struct ExecutableRegion: ~Copyable, @unchecked Sendable {
-    /// What unused bytes hold: `int3`, so that straying into them ends the process.
-    static let filler: UInt8 = 0xcc
+    /// What unused bytes hold, so that straying into them ends the process: `int3`, or on AArch64 `udf #0`.
+    static let filler: UInt8 = Architecture.host == .aarch64 ? 0 : 0xcc
 
     let base: UnsafeRawPointer
     /// A multiple of the page size.

@@ -34,6 +34,31 @@ package struct EntryRequest {
     }
 }
 
+extension EntryRequest {
+    /// - Throws: what no processor's entry can have.
+    func check() throws(EntryError) {
+        let count = unsafe model.arguments.count
+        let limit = unsafe kind == .registers ? 5 : FuncModel.argumentCountMax
+        guard count <= limit else { throw .tooManyArguments(count: count, limit: limit) }
+        let slots = unsafe slots ?? []
+        guard slots.count <= FuncModel.argumentCountMax else {
+            throw .tooManyArguments(count: slots.count, limit: FuncModel.argumentCountMax)
+        }
+        for argument in slots where !(0..<count).contains(argument) {
+            throw .badSlot(argument: argument, count: count)
+        }
+        let values = unsafe model.arguments + (model.result.map { [$0] } ?? [])
+        for value in values where ![1, 2, 4, 8].contains(value.byteCount) {
+            throw .badWidth(byteCount: value.byteCount)
+        }
+    }
+}
+
+extension FuncModel.Value {
+    /// Whether a full register can hold something that no value of the type is.
+    var needsNarrowing: Bool { isBool || byteCount < 8 }
+}
+
 /// Why an entry could not be made.
 package enum EntryError: Error, Equatable, CustomStringConvertible {
     case tooManyArguments(count: Int, limit: Int)

@@ -15,7 +15,7 @@ package final class EntryUnit: Sendable {
         for index in unsafe requests.indices {
             image.append(contentsOf: repeatElement(ExecutableRegion.filler, count: (0 &- image.count) & 15))
             starts.append(image.count)
-            image.append(contentsOf: try unsafe X86Entry(requests[index]).generate())
+            image.append(contentsOf: try unsafe entryCode(requests[index]))
         }
         self.starts = starts
         do {
@@ -32,5 +32,15 @@ package final class EntryUnit: Sendable {
     /// The C function of entry `index`, in the order given to `init`.
     package func pointer(_ index: Int) -> UnsafeRawPointer {
         unsafe region.address(at: starts[index])
+    }
+}
+
+/// The machine code of one entry; position-independent.
+package func entryCode(
+    _ request: EntryRequest, for architecture: Architecture = .host
+) throws(EntryError) -> [UInt8] {
+    switch architecture {
+    case .x86_64: try unsafe X86Entry(request).generate()
+    case .aarch64: try unsafe A64Entry(request).generate()
     }
 }

@@ -23,25 +23,13 @@ struct X86Entry {
     private var assembler = Assembler(capacity: 128)
 
     init(_ request: EntryRequest) throws(EntryError) {
+        try unsafe request.check()
         unsafe model = request.model
         unsafe kind = request.kind
         unsafe needs = request.needs
         slots = unsafe request.slots ?? Array(request.model.arguments.indices)
         body = unsafe UInt64(UInt(bitPattern: request.body))
         block = unsafe UInt64(UInt(bitPattern: request.block))
-        let limit = kind == .registers ? 5 : FuncModel.argumentCountMax
-        guard model.arguments.count <= limit else {
-            throw .tooManyArguments(count: model.arguments.count, limit: limit)
-        }
-        guard slots.count <= FuncModel.argumentCountMax else {
-            throw .tooManyArguments(count: slots.count, limit: FuncModel.argumentCountMax)
-        }
-        for argument in slots where !model.arguments.indices.contains(argument) {
-            throw .badSlot(argument: argument, count: model.arguments.count)
-        }
-        for value in model.arguments + (model.result.map { [$0] } ?? []) where value.width == nil {
-            throw .badWidth(byteCount: value.byteCount)
-        }
     }
 
     consuming func generate() throws(EntryError) -> [UInt8] {
@@ -157,16 +145,5 @@ struct X86Entry {
 
 extension FuncModel.Value {
     /// nil: not a width that C has.
-    fileprivate var width: Width? {
-        switch byteCount {
-        case 1: .b8
-        case 2: .b16
-        case 4: .b32
-        case 8: .b64
-        default: nil
-        }
-    }
-
-    /// Whether a full register can hold something that no value of the type is.
-    fileprivate var needsNarrowing: Bool { isBool || byteCount < 8 }
+    fileprivate var width: Width? { Width(rawValue: UInt8(clamping: 8 * byteCount)) }
 }

@@ -4,6 +4,7 @@ import Foundation
 enum Disassembler {
     enum Target: String {
         case x86 = "x86_64-unknown-linux-gnu"
+        case aarch64 = "aarch64-unknown-linux-gnu"
         case bpf = "bpf"
     }
 
@@ -29,17 +30,24 @@ enum Disassembler {
         for (index, chunk) in chunks.enumerated() {
             // An empty chunk would share its address with the next label.
             if chunk.isEmpty { continue }
-            text += "chunk\(index):\n.byte " + chunk.map { String($0) }.joined(separator: ",") + "\n"
+            text += "chunk\(index):\n" + directive(for: chunk, as: target) + "\n"
         }
         try text.write(to: source, atomically: true, encoding: .utf8)
         _ = try run("clang", ["-target", target.rawValue, "-c", source.path, "-o", object.path])
+        let syntax = target == .x86 ? ["-M", "intel"] : []
         let listing = try run(
             "llvm-objdump",
-            [
-                "-d", "--no-show-raw-insn", "--no-leading-addr", "--no-print-imm-hex", "-M", "intel",
-                object.path,
-            ])
+            ["-d", "--no-show-raw-insn", "--no-leading-addr", "--no-print-imm-hex"] + syntax + [object.path])
         return collect(listing, count: chunks.count)
+    }
+
+    /// On AArch64 bytes are data to the disassembler, and only words may be code.
+    private static func directive(for chunk: [UInt8], as target: Target) -> String {
+        guard target == .aarch64 else { return ".byte " + chunk.map { String($0) }.joined(separator: ",") }
+        let words = stride(from: 0, to: chunk.count, by: 4).map { start in
+            chunk[start..<start + 4].reversed().reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        }
+        return ".inst " + words.map { String($0) }.joined(separator: ",")
     }
 
     private static func collect(_ listing: String, count: Int) -> [String] {
@@ -57,7 +65,10 @@ enum Disassembler {
 
     /// One space between words, no symbolic comments.
     private static func normalised(_ line: Substring) -> String {
-        let code = line.range(of: " <chunk").map { line[..<$0.lowerBound] } ?? line
+        var code = line
+        for comment in [" <chunk", "// ="] {
+            if let start = code.range(of: comment)?.lowerBound { code = code[..<start] }
+        }
         return code.split(whereSeparator: \.isWhitespace).joined(separator: " ")
     }
 

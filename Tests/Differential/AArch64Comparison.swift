@@ -1,0 +1,97 @@
+import CShim
+import JIT
+import OpsCore
+import ProgramGenerator
+import Verifier
+
+/// Why programs cannot be run on AArch64 here; nil: they can.
+package var reasonWithoutAArch64: String? { AArch64Machine.missing }
+
+/// Compares the interpreter and code of the AArch64 generator on generated programs, each with the processor's atomics
+/// and inlined helpers, and without both.
+///
+/// Maps other than arrays are left out: their helpers are Swift, which does not run under the emulator.
+package func compareGeneratedProgramsOnAArch64(count: Int, first: UInt64) throws -> Tally {
+    let machine = try AArch64Machine()
+    defer { machine.remove() }
+    var options = ProgramGenerator.Options()
+    options.maps = [.array]
+    var tally = Tally()
+    var next = 0
+    while next < count {
+        var batch = AArch64Batch()
+        while next < count, !batch.isFull {
+            let program = ProgramGenerator(seed: first &+ UInt64(next), options: options).generate()
+            next += 1
+            if let outcome = try batch.add(program) { tally.note(outcome, of: program) }
+        }
+        for (program, outcome) in try batch.run(on: machine) { tally.note(outcome, of: program) }
+    }
+    return tally
+}
+
+/// Programs that share one process of the emulator.
+private struct AArch64Batch {
+    private static let jobsMax = 1000
+    private var jobs: [AArch64Machine.Job] = []
+    private var expected: [(comparison: Comparison, effect: Comparison.Effect)] = []
+    private var codeBytes = 0
+
+    private static let variants: [(features: CPUFeatures, inlinesHelpers: Bool)] = [
+        ([.lse], true), ([], false),
+    ]
+
+    var isFull: Bool { jobs.count >= Self.jobsMax }
+
+    /// - Returns: the outcome if there is one without running it on the machine.
+    mutating func add(_ program: GeneratedProgram) throws -> Comparison.Outcome? {
+        let comparison = Comparison(program: program)
+        let (verified, refusal) = comparison.verified()
+        guard let verified else { return refusal }
+        let effect: Comparison.Effect
+        do { effect = try comparison.interpret(verified) } catch let fault as InterpreterFault {
+            return .differed("accepted, but the interpreter stops: \(fault)")
+        }
+        expected.append((comparison, effect))
+        for variant in Self.variants {
+            let job = try AArch64Machine.job(
+                verified, on: comparison.instance(), memory: program.input, features: variant.features,
+                inlinesHelpers: variant.inlinesHelpers, at: codeBytes)
+            codeBytes += AArch64Machine.codeByteCount(job)
+            jobs.append(job)
+        }
+        return nil
+    }
+
+    func run(on machine: AArch64Machine) throws -> [(GeneratedProgram, Comparison.Outcome)] {
+        let results = try machine.run(jobs)
+        return try expected.enumerated().map { index, sample in
+            for (variant, settings) in Self.variants.enumerated() {
+                let result = results[index * Self.variants.count + variant]
+                let actual = try sample.comparison.effect(of: result)
+                guard actual != sample.effect else { continue }
+                let text = "code: \(actual)\ninterpreter: \(sample.effect)\nsettings: \(settings)"
+                return (sample.comparison.program, .differed(text))
+            }
+            return (sample.comparison.program, .agreed)
+        }
+    }
+}
+
+extension Comparison {
+    /// What the machine has left, read through an instance of this process.
+    fileprivate func effect(of result: AArch64Machine.Result) throws -> Effect {
+        let instance = try instance()
+        let block = UnsafeMutableRawBufferPointer(start: instance.block, count: instance.layout.byteCount)
+        func copy(_ range: Range<Int>) {
+            UnsafeMutableRawBufferPointer(rebasing: block[range]).copyBytes(from: result.block[range])
+        }
+        for slot in instance.layout.slots {
+            if let start = slot.dataOffset { copy(start..<start + slot.elementStride * slot.maxEntries) }
+        }
+        for field in [\ops_block.fuel, \ops_block.prandom_state] {
+            if let start = MemoryLayout<ops_block>.offset(of: field) { copy(start..<start + 8) }
+        }
+        return try effect(result.r0, result.memory, instance)
+    }
+}
