@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -51,6 +52,13 @@ uint32_t ops_cpu_features(void) {
 }
 
 int ops_die_with_parent(void) { return prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0); }
+
+void ops_keep_freed_memory(void) {
+    mallopt(M_MMAP_THRESHOLD, 16 << 20);
+    mallopt(M_TRIM_THRESHOLD, 32 << 20);
+    mallopt(M_TOP_PAD, 4 << 20);
+    mallopt(M_ARENA_MAX, 4);
+}
 
 void ops_close_from(int first) { close_range((unsigned int)first, ~0U, 0); }
 

@@ -33,6 +33,11 @@ extension RuntimeHost {
     }
 }
 
+extension RuntimeHost {
+    /// Machine code of this host as an ELF file, for a disassembler.
+    package static func objectFile(ofMachineCode code: [UInt8]) -> [UInt8] { DebugImage(ofCode: code).bytes }
+}
+
 /// A program as `prog dump` prints it.
 struct ProgramListing {
     private let image: ProgramImage

@@ -148,7 +148,8 @@ private struct SingleRun {
                 CompileRequest(
                     program: program, layout: instance.layout, helpers: helpers.addresses,
                     kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 }))
-            code = try CodeUnit([compiled], name: "opsd:prog-run")
+            code = try CodeUnit(
+                [compiled], name: "opsd:prog-run", symbols: [compiled.symbols(of: program.image)])
             let word = FuncModel.Value(byteCount: 8)
             entries = try EntryUnit([
                 EntryRequest(

@@ -83,6 +83,14 @@ int ops_peer_credentials(int fd, uint32_t *pid, uint32_t *uid, uint32_t *gid);
 /// written), or -1 and sets errno.
 int ops_peer_groups(int fd, uint32_t *groups, int capacity);
 
+/// Tells gdb of an ELF image, which is copied; returns what `ops_gdb_unregister` takes, or NULL without memory.
+void *ops_gdb_register(const void *image, size_t size);
+void ops_gdb_unregister(void *registration);
+
+/// Memory that was freed stays with the process, up to some 100 MB: large requests come again, and giving pages back
+/// and taking new ones costs more than working on them.
+void ops_keep_freed_memory(void);
+
 /// What the processor that runs this offers beyond the baseline of its architecture, as a set of OPS_CPU_ bits.
 uint32_t ops_cpu_features(void);
 enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2, OPS_CPU_LSE = 4 };

@@ -8,6 +8,7 @@ package final class CodeUnit: Sendable {
     package let codeByteCount: Int
     private let region: ExecutableRegion
     private let programs: [Placement]
+    private let announcement: CodeAnnouncement?
 
     private struct Placement {
         var start: Int
@@ -17,8 +18,12 @@ package final class CodeUnit: Sendable {
     /// Programs start at multiples of this, as compilers align functions.
     private static let alignment = 16
 
-    /// - Parameter name: shown in /proc/self/maps and in errors.
-    package init(_ compiled: [CompiledProgram], name: String) throws(CodeMemoryError) {
+    /// - Parameters:
+    ///   - name: shown in /proc/self/maps and in errors.
+    ///   - symbols: the functions of each program, for tools (`CodeTools`).
+    package init(
+        _ compiled: [CompiledProgram], name: String, symbols: [[CodeSymbol]] = []
+    ) throws(CodeMemoryError) {
         var image: [UInt8] = []
         var placements: [Placement] = []
         for program in compiled {
@@ -31,6 +36,10 @@ package final class CodeUnit: Sendable {
         codeByteCount = image.count
         programs = placements
         region = try ExecutableRegion(code: image, name: name)
+        let placed = zip(symbols, placements).flatMap { symbols, place in
+            symbols.map { $0.moved(by: place.start) }
+        }
+        announcement = unsafe CodeAnnouncement(placed, code: image, at: UInt(bitPattern: region.base))
     }
 
     package var programCount: Int { programs.count }

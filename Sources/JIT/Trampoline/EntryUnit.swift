@@ -6,9 +6,14 @@
 package final class EntryUnit: Sendable {
     private let region: ExecutableRegion
     private let starts: [Int]
+    private let announcement: CodeAnnouncement?
 
-    /// - Parameter name: shown in /proc/self/maps and in errors.
-    package init(_ requests: [EntryRequest], name: String = "opsd-entries") throws(EntryError) {
+    /// - Parameters:
+    ///   - name: shown in /proc/self/maps and in errors.
+    ///   - names: of the entries, for tools (`CodeTools`).
+    package init(
+        _ requests: [EntryRequest], name: String = "opsd-entries", names: [String] = []
+    ) throws(EntryError) {
         var image: [UInt8] = []
         var starts: [Int] = []
         // By index: `for unsafe request in` does not survive swift-format.
@@ -23,6 +28,11 @@ package final class EntryUnit: Sendable {
         } catch {
             throw .memory(error)
         }
+        let ends = starts.dropFirst() + [image.count]
+        let symbols = zip(names, zip(starts, ends)).map { name, place in
+            CodeSymbol(name: name, offset: place.0, byteCount: place.1 - place.0)
+        }
+        announcement = unsafe CodeAnnouncement(symbols, code: image, at: UInt(bitPattern: region.base))
     }
 
     package var entryCount: Int { starts.count }

@@ -19,7 +19,8 @@ extension [StructOpsMap.MemberProgram] {
                     needs: member.program.prepared.compiled.needs, slots: member.function.arguments))
         }
         do {
-            return try unsafe EntryUnit(requests, name: "opsd:\(name)")
+            return try unsafe EntryUnit(
+                requests, name: "opsd:\(name)", names: map { "entry_\(name)_\($0.member.name)" })
         } catch {
             switch error {
             case .memory(let memory):

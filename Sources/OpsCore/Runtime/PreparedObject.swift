@@ -54,6 +54,8 @@ struct PreparedProgram: Sendable {
     var memberName: String?
     var verified: VerifiedProgram
     var compiled: CompiledProgram
+
+    var symbols: [CodeSymbol] { compiled.symbols(of: verified.image) }
 }
 
 /// A struct_ops variable, matched with the type that it initialises.

@@ -80,7 +80,15 @@ private func dumpLines(_ method: Method, _ words: [String], _ verb: some Verb) t
     }
     try words.finish()
     let reply: DumpLinesReply = try verb.call(method, selector)
-    let lines = reply.lines.map { line in
+    var listing = reply.lines
+    if method == .programDumpJited {
+        if let disassembled = try MachineCode.disassemble(listing) {
+            listing = disassembled
+        } else {
+            Printer.write("opsctl: no llvm-objdump on PATH: machine code is shown as bytes\n", to: 2)
+        }
+    }
+    let lines = listing.map { line in
         var line = line
         if !showsOpcodes { line.opcodes = nil }
         if !showsLines { (line.file, line.lineNum, line.lineCol) = (nil, nil, nil) }
