@@ -42,6 +42,7 @@ $(JUDGE): Tests/verifier-oracle/judge.c
 
 bench: deps
 	Benchmarks/run
+	Benchmarks/loading.sh
 
 fuzz: deps
 	Fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED)

@@ -80,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "OpsDaemon",
             dependencies: [
-                "ControlAPI", "OpsHost", "CSystemd", "CShim",
+                "ControlAPI", "OpsHost", "JIT", "CSystemd", "CShim",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -95,6 +95,11 @@ let package = Package(
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: common),
+
+        // What a registration costs, step by step.
+        .executableTarget(
+            name: "loading-benchmark", dependencies: ["ControlAPI", "OpsCore", "Netsim", "BPF"],
+            path: "Benchmarks/Loading", swiftSettings: common),
 
         // Speaks a conformance suite's protocol: one program in, R0 out.
         .executableTarget(

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CShim
 import ControlAPI
 import Glibc
 
@@ -40,6 +41,7 @@ struct OpsdCommand: ParsableCommand {
 
     func run() throws {
         if runtime { RuntimeRole.run() }
+        ops_keep_freed_memory()
         try BrokerRole.run(
             BrokerConfiguration(
                 socketPath: socket, stateDirectory: stateDir ?? environment("STATE_DIRECTORY"), group: group,

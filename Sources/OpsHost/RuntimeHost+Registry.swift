@@ -164,9 +164,9 @@ extension RuntimeHost {
     }
 
     static func object(_ base64: String) throws(Refusal) -> [UInt8] {
-        guard let data = Data(base64Encoded: base64) else {
+        guard let bytes = Base64.decode(base64) else {
             throw Refusal("invalid", errno: 22, "'object' is not base64")
         }
-        return Array(data)
+        return bytes
     }
 }

@@ -16,6 +16,11 @@ package struct BTF: Sendable {
     /// All types, index = id. Decodes everything: for printing, not for lookups.
     package var types: [BTFType] { (0..<count).map { storage.type(of: TypeID($0)) } }
 
+    /// The ids of a kind, ascending, without decoding any type.
+    package func ids(of kind: BTFKind) -> [TypeID] {
+        (0..<count).map { TypeID($0) }.filter { storage.record(of: $0)?.kind == kind }
+    }
+
     /// The type of an id; `.void` for an id that is not in this BTF.
     package subscript(id: TypeID) -> BTFType { storage.type(of: id) }
 

@@ -56,8 +56,8 @@ struct ObjectParser {
         }
         btf = try Self.parseTypes(elf)
         var sections: [String: BTFDataSection] = [:]
-        for type in btf?.types ?? [] {
-            if case .dataSection(let section) = type, sections[section.name] == nil {
+        for id in btf?.ids(of: .dataSection) ?? [] {
+            if case .dataSection(let section) = btf?[id], sections[section.name] == nil {
                 sections[section.name] = section
             }
         }

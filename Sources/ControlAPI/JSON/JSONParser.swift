@@ -138,6 +138,9 @@ private struct JSONParser {
         // Nearly every string has no escape (an object in base64 never does): one scan, one copy.
         let first = offset
         while offset < bytes.count, bytes[offset] != UInt8(ascii: "\""), bytes[offset] != UInt8(ascii: "\\") {
+            let plain = bytes.withUnsafeBufferPointer { PlainText.byteCount(in: $0, from: offset) }
+            offset += plain
+            guard plain == 0 else { continue }
             guard bytes[offset] >= 0x20 else { throw .controlCharacter(bytes[offset], offset: offset) }
             offset += 1
         }

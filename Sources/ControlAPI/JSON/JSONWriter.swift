@@ -9,8 +9,29 @@ extension JSONValue {
 
     package func utf8(indented: Bool = false) -> [UInt8] {
         var writer = JSONWriter(isIndented: indented)
+        writer.bytes.reserveCapacity(textByteCount)
         writer.write(self)
         return writer.bytes
+    }
+
+    /// The value as one frame, its NUL included. (JSON text never holds a NUL: the writer escapes it.)
+    package var frame: [UInt8] {
+        var writer = JSONWriter(isIndented: false)
+        writer.bytes.reserveCapacity(textByteCount + 1)
+        writer.write(self)
+        writer.bytes.append(0)
+        return writer.bytes
+    }
+
+    /// About as much as its text takes: exact for the long strings, which matter.
+    private var textByteCount: Int {
+        switch self {
+        case .null, .bool, .integer, .double: 16
+        case .string(let text): text.utf8.count + 2
+        case .array(let elements): elements.reduce(2) { $0 + $1.textByteCount + 1 }
+        case .object(let members):
+            members.reduce(2) { $0 + $1.name.utf8.count + $1.value.textByteCount + 4 }
+        }
     }
 }
 
@@ -64,22 +85,34 @@ private struct JSONWriter {
     }
 
     private mutating func writeString(_ text: String) {
+        var text = text
         bytes.append(UInt8(ascii: "\""))
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\""): put("\\\"")
-            case UInt8(ascii: "\\"): put("\\\\")
-            case 0x0A: put("\\n")
-            case 0x0D: put("\\r")
-            case 0x09: put("\\t")
-            case 0..<0x20, 0x7F:
-                // A NUL would end the frame early; the others upset terminals.
-                let hex = String(byte, radix: 16)
-                put("\\u" + String(repeating: "0", count: 4 - hex.count) + hex)
-            default: bytes.append(byte)
+        text.withUTF8 { utf8 in
+            var offset = 0
+            while true {
+                let plain = PlainText.byteCount(in: utf8, from: offset)
+                bytes.append(contentsOf: UnsafeBufferPointer(rebasing: utf8[offset..<offset + plain]))
+                offset += plain
+                guard offset < utf8.count else { break }
+                writeEscape(of: utf8[offset])
+                offset += 1
             }
         }
         bytes.append(UInt8(ascii: "\""))
+    }
+
+    private mutating func writeEscape(of byte: UInt8) {
+        switch byte {
+        case UInt8(ascii: "\""): put("\\\"")
+        case UInt8(ascii: "\\"): put("\\\\")
+        case 0x0A: put("\\n")
+        case 0x0D: put("\\r")
+        case 0x09: put("\\t")
+        default:
+            // A NUL would end the frame early; the others upset terminals.
+            let hex = String(byte, radix: 16)
+            put("\\u" + String(repeating: "0", count: 4 - hex.count) + hex)
+        }
     }
 
     private mutating func put(_ text: String) {

@@ -1,3 +1,5 @@
+import Glibc
+
 /// Cuts a byte stream into varlink's frames, each ended by a NUL byte.
 ///
 /// The search for the NUL goes on where the last one ended, so a frame that comes in many small pieces costs its
@@ -38,15 +40,31 @@ package struct FrameSplitter: Sendable {
     ///
     /// - Throws: `tooLong`; the stream cannot be followed after that, for the frame's end is unknown.
     package mutating func next() throws(Failure) -> [UInt8]? {
-        guard let end = bytes[scanned...].firstIndex(of: 0) else {
+        guard let end = endOfFrame() else {
             scanned = bytes.count
             guard pendingByteCount <= limit else { throw .tooLong(limit: limit) }
             return nil
         }
         guard end - start <= limit else { throw .tooLong(limit: limit) }
+        if start == 0, end == bytes.count - 1 {
+            // Nothing else is here, as after most requests: handed out without a copy.
+            bytes.removeLast()
+            scanned = 0
+            defer { bytes = [] }
+            return bytes
+        }
         let frame = Array(bytes[start..<end])
         start = end + 1
         scanned = start
         return frame
+    }
+
+    private func endOfFrame() -> Int? {
+        bytes.withUnsafeBytes { buffer in
+            guard scanned < buffer.count, let base = buffer.baseAddress,
+                let found = memchr(base + scanned, 0, buffer.count - scanned)
+            else { return nil }
+            return base.distance(to: UnsafeRawPointer(found))
+        }
     }
 }

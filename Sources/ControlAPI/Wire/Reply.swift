@@ -50,11 +50,6 @@ package struct Reply: Equatable, Sendable {
     }
 }
 
-extension JSONValue {
-    /// The value as one frame, its NUL included. (JSON text never holds a NUL: the writer escapes it.)
-    package var frame: [UInt8] { utf8() + [0] }
-}
-
 /// The errors of `org.varlink.service`, which every varlink client knows.
 package enum ServiceError: Error, Equatable, Sendable {
     case interfaceNotFound(String)

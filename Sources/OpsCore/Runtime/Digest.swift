@@ -1,8 +1,38 @@
 import BPF
 import Crypto
+import Dispatch
+import Synchronization
 
 /// Lower-case hex of the SHA-256 of bytes: the identity of an object file.
 func sha256Hex(_ bytes: [UInt8]) -> String { hex(Array(SHA256.hash(data: bytes))) }
+
+/// The identity of an object file, made beside the work that can begin without it.
+final class ObjectDigest: Sendable {
+    /// Below this another thread costs more than the hash: about 25 µs at 2 GB/s.
+    private static let parallelByteCount = 64 << 10
+
+    private let done = DispatchSemaphore(value: 0)
+    private let digest = Mutex<String?>(nil)
+
+    init(of bytes: [UInt8]) {
+        guard bytes.count >= Self.parallelByteCount else {
+            digest.withLock { $0 = sha256Hex(bytes) }
+            return
+        }
+        DispatchQueue.global(qos: .userInitiated).async { [self] in
+            let text = sha256Hex(bytes)
+            digest.withLock { $0 = text }
+            done.signal()
+        }
+    }
+
+    /// Called once.
+    func wait() -> String {
+        if let ready = digest.withLock({ $0 }) { return ready }
+        done.wait()
+        return digest.withLock { $0 } ?? ""
+    }
+}
 
 /// A program's tag: 8 bytes over its instructions, map references left out, so that it is the same for every load.
 /// Kernel counterpart: `bpf_prog_calc_tag`.

@@ -33,7 +33,13 @@ struct ObjectBuilder {
             }
         }
         let code: CodeUnit
-        do { code = try CodeUnit(compiled, name: "opsd:\(linked.name)") } catch {
+        do {
+            code = try core.measure(.publish) { () throws(CodeMemoryError) in
+                try CodeUnit(
+                    compiled, name: "opsd:\(linked.name)",
+                    symbols: CodeTools.requested.tools.isEmpty ? [] : programs.map(\.symbols))
+            }
+        } catch {
             throw OpsError("memory", errno: error.errno, "code of object '\(name)': \(error)")
         }
         return PreparedObject(
@@ -58,16 +64,19 @@ struct ObjectBuilder {
         let context = try RegisteredType.context(
             for: attachment, type: type, program: program.image, isSleepable: program.isSleepable,
             helpers: HelperTable.base.ids)
-        let verified = try judge(program.image, in: context)
+        let verified = try core.measure(.verify) { () throws(OpsError) in
+            try judge(program.image, in: context)
+        }
         let request = CompileRequest(
             program: verified, layout: layout, helpers: helpers.addresses,
             kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 },
             contextSlots: context.slotCount)
         do {
+            let compiled = try core.measure(.compile) { () throws(JITError) in try compile(request) }
             return PreparedProgram(
                 name: program.image.name, section: program.image.section, attachment: attachment,
                 typeName: program.member?.structName, memberName: program.member?.memberName,
-                verified: verified, compiled: try compile(request))
+                verified: verified, compiled: compiled)
         } catch {
             throw OpsError(
                 "unsupported", errno: OpsError.eopnotsupp, "program '\(program.image.name)': \(error)",

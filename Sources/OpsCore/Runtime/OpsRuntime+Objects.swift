@@ -25,7 +25,9 @@ extension OpsRuntime {
     ) throws(OpsError) -> ObjectInfo {
         do throws(OpsError) {
             let prepared = try Preparation(core: core, bytes: bytes, name: name, options: options).run()
-            let info = try core.load(prepared, options).info
+            let info = try core.measure(.instantiate) { () throws(OpsError) in
+                try core.load(prepared, options).info
+            }
             core.report(OpsEvent(kind: .load, id: info.id, name: name, objectSHA256: info.sha256))
             return info
         } catch {

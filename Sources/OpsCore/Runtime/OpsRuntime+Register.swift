@@ -23,7 +23,10 @@ extension OpsRuntime {
         var registered: [StructOpsMap] = []
         do throws(OpsError) {
             for name in try object.variables(maps) {
-                registered.append(try core.register(name, of: object, id: ids[name]))
+                registered.append(
+                    try core.measure(.update) { () throws(OpsError) in
+                        try core.register(name, of: object, id: ids[name])
+                    })
             }
         } catch {
             let error = error.located(in: object)

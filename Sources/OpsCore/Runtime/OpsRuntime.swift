@@ -19,6 +19,8 @@ public final class OpsRuntime: Sendable {
         package var entryBytesMax = 8 * 4096
         /// Told about every change of state, on the thread that made it. Must not call the runtime.
         public var onEvent: @Sendable (OpsEvent) -> Void
+        /// Told how long each step of a load took, for benchmarks.
+        package var onStep: (@Sendable (LoadStep, Duration) -> Void)?
 
         public init(
             memoryLimitPerUID: Int = 1 << 30, cachedObjectsMax: Int = 32,

@@ -12,20 +12,23 @@ struct Preparation {
 
     /// - Throws: what the first failing step says; with `options.keepGoing`, only what concerns the whole object.
     func run() throws(OpsError) -> PreparedObject {
-        let spec = try Self.parse(bytes, name: name)
+        let digest = ObjectDigest(of: bytes)
+        let spec = try core.measure(.parse) { () throws(OpsError) in try Self.parse(bytes, name: name) }
         let target = try core.target(for: spec, profile: options.profile, wanted: options.maps)
-        let sha256 = sha256Hex(bytes)
+        let sha256 = core.measure(.hash) { digest.wait() }
         let key = PreparedKey(
             sha256: sha256, target: target.profile.btf.id, kconfig: options.kconfig, globals: options.globals,
             maps: options.maps.map(Set.init), keepsGoing: options.keepGoing)
         if let known = core.cache.find(key) { return known }
 
         let selection: LinkOptions.Selection = options.maps.map { .named(Set($0)) } ?? .automatic
-        let linked = try link(
-            spec,
-            options: try target.linkOptions(
-                kconfig: options.kconfig, globals: options.globals, selection: selection,
-                keepsGoing: options.keepGoing))
+        let linked = try core.measure(.link) { () throws(OpsError) in
+            try link(
+                spec,
+                options: try target.linkOptions(
+                    kconfig: options.kconfig, globals: options.globals, selection: selection,
+                    keepsGoing: options.keepGoing))
+        }
         let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
         let prepared = try builder.build(name: name, sha256: sha256, spec: spec)
         core.cache.insert(prepared, for: key)

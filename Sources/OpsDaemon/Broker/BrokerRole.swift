@@ -57,6 +57,8 @@ enum BrokerRole {
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(broker: broker))
                 }
             }
+            // What a socket's buffer holds in one read: an object file comes in a megabyte of text.
+            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10))
             .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
             .withBoundSocket(socket.descriptor)
     }

@@ -12,7 +12,7 @@ import Glibc
 /// Every file is written under another name, synced, and renamed; then the directory is synced. So after a crash each is
 /// there whole or not at all, and the list never names an object that is not there. Without a directory objects are kept
 /// in memory. Used by one thread at a time.
-final class ObjectStore: @unchecked Sendable {  // Confined to the broker's I/O queue.
+final class ObjectStore: @unchecked Sendable {  // Confined to `Storage`'s queue, or its loop.
     private let directory: URL?
     /// Objects without a directory, in base64.
     private var memory: [String: String] = [:]
@@ -32,19 +32,25 @@ final class ObjectStore: @unchecked Sendable {  // Confined to the broker's I/O 
 
     var isDurable: Bool { directory != nil }
 
-    /// Keeps an object. - Parameter sha256: what the runtime says it is, which is not taken on trust.
+    /// Keeps an object. - Parameter sha256: what the runtime says it is, which is not taken on trust: it is compared
+    /// before the object goes to disk, and when one that is in memory is read.
     func put(_ base64: String, sha256: String) throws(Refusal) {
-        guard let data = Data(base64Encoded: base64) else { throw ObjectStore.refusal("it is not base64") }
-        let digest = SHA256.hash(data: data).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+        guard let file = file(of: sha256) else {
+            if memory[sha256] == nil { memory[sha256] = base64 }
+            return
+        }
+        let bytes = try ObjectStore.checked(base64, sha256: sha256)
+        guard !FileManager.default.fileExists(atPath: file.path) else { return }
+        try write(Data(bytes), to: file)
+    }
+
+    private static func checked(_ base64: String, sha256: String) throws(Refusal) -> [UInt8] {
+        guard let bytes = Base64.decode(base64) else { throw ObjectStore.refusal("it is not base64") }
+        let digest = SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
         guard digest == sha256 else {
             throw ObjectStore.refusal("the runtime calls it \(sha256), its hash is \(digest)")
         }
-        guard let file = file(of: sha256) else {
-            memory[sha256] = base64
-            return
-        }
-        guard !FileManager.default.fileExists(atPath: file.path) else { return }
-        try write(data, to: file)
+        return bytes
     }
 
     /// The object in base64.
@@ -53,6 +59,7 @@ final class ObjectStore: @unchecked Sendable {  // Confined to the broker's I/O 
             guard let base64 = memory[sha256] else {
                 throw ObjectStore.refusal("object \(sha256) is not known")
             }
+            _ = try ObjectStore.checked(base64, sha256: sha256)
             return base64
         }
         do {

@@ -33,6 +33,8 @@ final class Storage: Sendable {
     private func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) -> EventLoopFuture<
         Value
     > {
+        // In memory nothing blocks: the loop itself is the one thread then.
+        guard isDurable else { return loop.makeCompletedFuture(withResultOf: body) }
         let promise = loop.makePromise(of: Value.self)
         queue.async { promise.completeWith(Result { try body() }) }
         return promise.futureResult

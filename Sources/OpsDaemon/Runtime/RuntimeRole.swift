@@ -1,6 +1,7 @@
 import CShim
 import ControlAPI
 import Foundation
+import JIT
 import OpsHost
 import Synchronization
 
@@ -22,6 +23,8 @@ enum RuntimeRole {
         signal(SIGPIPE, SIG_IGN)
         // Whatever the broker inherited and did not know of.
         ops_close_from(descriptor + 1)
+        ops_keep_freed_memory()
+        if let complaint = CodeTools.complaint { say("opsd: \(complaint)") }
         guard ops_die_with_parent() == 0, getppid() != 1 else { exit(0) }
         do {
             try RuntimeServer(UnixSocket(owning: descriptor)).serve()

@@ -90,8 +90,8 @@ struct DeclarationTags {
 
     init(_ btf: BTF?) {
         guard let btf else { return }
-        for index in 1..<max(1, btf.count) {
-            guard case .declTag(let name, let type, let component) = btf[TypeID(index)] else { continue }
+        for id in btf.ids(of: .declTag) {
+            guard case .declTag(let name, let type, let component) = btf[id] else { continue }
             names[Key(type: type, component: component), default: []].append(name)
         }
     }
