@@ -43,6 +43,7 @@ $(JUDGE): Tests/verifier-oracle/judge.c
 bench: deps
 	Benchmarks/run
 	Benchmarks/loading.sh
+	Benchmarks/netsim
 
 fuzz: deps
 	Fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED)
