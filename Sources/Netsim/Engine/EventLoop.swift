@@ -61,6 +61,7 @@ extension Engine {
         } else {
             if packet.length > 0 { pointee.packetCount &+= 1 }
             flow.receive(packet)
+            assert(flow.isConsistent)
         }
     }
 
@@ -102,5 +103,6 @@ extension Engine {
         let flow = pointee.flows + Int(ack.flow)
         guard flow.pointee.generation == ack.generation else { return }
         flow.receive(ack)
+        assert(flow.isConsistent)
     }
 }

@@ -27,7 +27,9 @@ struct Event {
 /// A binary heap on (time, sequence).
 ///
 /// Packets in flight are not here: each link and delay line has one entry, for its head. So the heap holds a few entries
-/// per flow and link, and the entry that is popped and pushed back for every packet costs one sift (`replaceFirst`).
+/// per flow and link, and the entry that is popped and pushed back for every packet costs one sift (`rescheduleFirst`).
+/// All of it is 1.9 % of the instructions of a run with 1000 flows (callgrind): a calendar queue or a timer wheel could
+/// save no more than that.
 struct EventQueue {
     private var base: UnsafeMutablePointer<Event>
     private var capacity: Int

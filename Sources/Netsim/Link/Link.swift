@@ -109,6 +109,8 @@ struct Link {
             served &+= 1
         }
         packets.removeFirst()
+        statistics.delivered &+= 1
+        assert(isConserving)
     }
 
     /// IP bytes whose service has ended by `end`.

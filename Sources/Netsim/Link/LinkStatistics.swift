@@ -7,6 +7,8 @@ struct LinkStatistics {
     var lost: UInt64 = 0
     var marked: UInt64 = 0
     var accepted: UInt64 = 0
+    /// Packets that have reached the far end.
+    var delivered: UInt64 = 0
     var bytesAccepted: UInt64 = 0
     private var delaySum: Double = 0
     /// Counts by delay: 256 equal steps per octave, so a quantile is right to 0.4 %.
