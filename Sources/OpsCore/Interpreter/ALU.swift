@@ -4,11 +4,15 @@ import BPF
 ///
 /// Everything wraps and shift counts are masked, by definition: hence the `&` operators throughout.
 enum ALU {
+    /// One operation at the width of `Number`: 64 bits, or 32, where the caller clears the upper half.
+    ///
     /// - Parameters:
     ///   - operation: bits 4–7 of the opcode, neither `mov` nor `end`.
     ///   - isSigned: signed division (offset 1).
     /// - Returns: nil for an operation that does not exist.
-    static func wide(_ operation: UInt8, _ a: UInt64, _ b: UInt64, isSigned: Bool) -> UInt64? {
+    static func apply<Number: ALUNumber>(_ operation: UInt8, _ a: Number, _ b: Number, isSigned: Bool)
+        -> Number?
+    {
         switch operation {
         case Opcode.add: a &+ b
         case Opcode.sub: a &- b
@@ -18,35 +22,12 @@ enum ALU {
         case Opcode.xor: a ^ b
         case Opcode.lsh: a &<< b
         case Opcode.rsh: a &>> b
-        case Opcode.arsh: UInt64(bitPattern: Int64(bitPattern: a) &>> Int64(bitPattern: b))
+        case Opcode.arsh: Number(bitPattern: Number.Signed(bitPattern: a) &>> Number.Signed(bitPattern: b))
         case Opcode.neg: 0 &- a
         case Opcode.div where isSigned:
-            UInt64(bitPattern: quotient(Int64(bitPattern: a), Int64(bitPattern: b)))
+            Number(bitPattern: quotient(Number.Signed(bitPattern: a), Number.Signed(bitPattern: b)))
         case Opcode.mod where isSigned:
-            UInt64(bitPattern: remainder(Int64(bitPattern: a), Int64(bitPattern: b)))
-        case Opcode.div: b == 0 ? 0 : a / b
-        case Opcode.mod: b == 0 ? a : a % b
-        default: nil
-        }
-    }
-
-    /// The 32-bit form; the caller clears the upper half.
-    static func narrow(_ operation: UInt8, _ a: UInt32, _ b: UInt32, isSigned: Bool) -> UInt32? {
-        switch operation {
-        case Opcode.add: a &+ b
-        case Opcode.sub: a &- b
-        case Opcode.mul: a &* b
-        case Opcode.or: a | b
-        case Opcode.and: a & b
-        case Opcode.xor: a ^ b
-        case Opcode.lsh: a &<< b
-        case Opcode.rsh: a &>> b
-        case Opcode.arsh: UInt32(bitPattern: Int32(bitPattern: a) &>> Int32(bitPattern: b))
-        case Opcode.neg: 0 &- a
-        case Opcode.div where isSigned:
-            UInt32(bitPattern: quotient(Int32(bitPattern: a), Int32(bitPattern: b)))
-        case Opcode.mod where isSigned:
-            UInt32(bitPattern: remainder(Int32(bitPattern: a), Int32(bitPattern: b)))
+            Number(bitPattern: remainder(Number.Signed(bitPattern: a), Number.Signed(bitPattern: b)))
         case Opcode.div: b == 0 ? 0 : a / b
         case Opcode.mod: b == 0 ? a : a % b
         default: nil
@@ -106,3 +87,19 @@ enum ALU {
         }
     }
 }
+
+/// A register, or its lower half, and the signed number of the same bits.
+protocol ALUNumber: FixedWidthInteger, UnsignedInteger {
+    associatedtype Signed: ALUSigned where Signed.Unsigned == Self
+    init(bitPattern: Signed)
+}
+
+protocol ALUSigned: FixedWidthInteger, SignedInteger {
+    associatedtype Unsigned
+    init(bitPattern: Unsigned)
+}
+
+extension UInt32: ALUNumber { typealias Signed = Int32 }
+extension UInt64: ALUNumber { typealias Signed = Int64 }
+extension Int32: ALUSigned { typealias Unsigned = UInt32 }
+extension Int64: ALUSigned { typealias Unsigned = UInt64 }

@@ -36,7 +36,7 @@ extension Interpreter {
         default:
             let operation = UInt8(truncatingIfNeeded: insn.imm & ~Opcode.atomicFetch)
             guard insn.imm & ~0xff == 0, [Opcode.add, Opcode.or, Opcode.and, Opcode.xor].contains(operation),
-                let result = ALU.wide(operation, old, source.bits, isSigned: false)
+                let result = ALU.apply(operation, old, source.bits, isSigned: false)
             else { throw badInstruction(insn) }
             new = result
         }

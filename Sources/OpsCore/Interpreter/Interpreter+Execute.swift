@@ -89,7 +89,7 @@ extension Interpreter {
         default:
             let a = try register(insn.dst)
             let b = insn.operation == Opcode.neg ? .scalar(0) : try operand(insn)
-            guard let bits = ALU.wide(insn.operation, a.bits, b.bits, isSigned: try isSigned(insn)) else {
+            guard let bits = ALU.apply(insn.operation, a.bits, b.bits, isSigned: try isSigned(insn)) else {
                 throw badInstruction(insn)
             }
             try set(insn.dst, Word(bits: bits, origin: origin(of: insn.operation, a, b)))
@@ -107,7 +107,7 @@ extension Interpreter {
             let a = UInt32(truncatingIfNeeded: try register(insn.dst).bits)
             let b = insn.operation == Opcode.neg ? .scalar(0) : try operand(insn)
             let right = UInt32(truncatingIfNeeded: b.bits)
-            guard let bits = ALU.narrow(insn.operation, a, right, isSigned: try isSigned(insn)) else {
+            guard let bits = ALU.apply(insn.operation, a, right, isSigned: try isSigned(insn)) else {
                 throw badInstruction(insn)
             }
             try set(insn.dst, .scalar(UInt64(bits)))
