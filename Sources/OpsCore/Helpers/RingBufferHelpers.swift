@@ -25,10 +25,10 @@ extension HelperTable {
             return unsafe withRingBuffer(map) { unsafe HelperAnswer.address($0.reserve(size)) } ?? 0
         }
         unsafe register(132, "ringbuf_submit") { record, _, _, _, _, block in
-            unsafe commit(record, discards: false, block)
+            unsafe endReservation(record, discards: false, block)
         }
         unsafe register(133, "ringbuf_discard") { record, _, _, _, _, block in
-            unsafe commit(record, discards: true, block)
+            unsafe endReservation(record, discards: true, block)
         }
         unsafe register(134, "ringbuf_query") { map, what, _, _, _, _ in
             unsafe withRingBuffer(map) { $0.query(what) } ?? 0
@@ -37,14 +37,14 @@ extension HelperTable {
 }
 
 /// As `withMap`; nil for a map of another type, which the verifier does not let through.
-@inline(__always) @unsafe private func withRingBuffer(
+@inline(__always) @unsafe func withRingBuffer(
     _ handle: UInt64, _ body: (RingBufferMap) -> UInt64
 ) -> UInt64? {
     unsafe withMap(handle) { map in (map as? RingBufferMap).map(body) } ?? nil
 }
 
 /// Ends a reservation; what is none is left alone.
-@unsafe private func commit(
+@unsafe func endReservation(
     _ record: UInt64, discards: Bool, _ block: UnsafeMutablePointer<ops_block>?
 ) -> UInt64 {
     guard let block = unsafe block, let instance = unsafe Instance.of(block) else { return 0 }

@@ -62,6 +62,8 @@ package struct CallShape: Sendable {
         87: CallShape([.map, .mapValue, .scalar]),
         88: CallShape([.map, .mapValueOut]), 89: CallShape([.map, .mapValueOut]),
         93: CallShape([.spinLock]), 94: CallShape([.spinLock]),
+        105: CallShape([.readable(orNull: false), .size, .scalar, .fixed(8, writes: true)]),
+        106: CallShape([.readable(orNull: false), .size, .scalar, .fixed(8, writes: true)]),
         107: CallShape([.map, .objectOrNull, .mapValueOrNull, .scalar], .mapValueOrNull),
         108: CallShape([.map, .objectOrNull]),
         113: CallShape([.writable(orNull: false), .size, .anything]),
@@ -78,6 +80,15 @@ package struct CallShape: Sendable {
         177: CallShape([.readable(orNull: false), .size, .readable(orNull: true), .size]),
         181: CallShape([.scalar, .callback, .anything, .scalar]),
         182: CallShape([.readable(orNull: false), .size, .string]),
+        197: CallShape([.writable(orNull: false), .size, .scalar, .fixed(16, writes: true)]),
+        198: CallShape([.map, .scalar, .scalar, .fixed(16, writes: true)]),
+        199: CallShape([.fixed(16, writes: false), .scalar]),
+        200: CallShape([.fixed(16, writes: false), .scalar]),
+        201: CallShape([
+            .writable(orNull: false), .size, .fixed(16, writes: false), .scalar, .scalar,
+        ]),
+        202: CallShape([.fixed(16, writes: false), .scalar, .readable(orNull: false), .size, .scalar]),
+        203: CallShape([.fixed(16, writes: false), .scalar, .scalar]),
         195: CallShape([.map, .mapKey, .scalar], .mapValueOrNull),
     ]
 

@@ -54,9 +54,11 @@ extension Interpreter {
         case 181: return finishCall(try loop(arguments))
         default: break
         }
+        if id == 199 || id == 200 { try release(arguments[0], what) }
         let bits = invoke(entry, arguments)
         noteWrites(arguments, shape)
-        finishCall(result(bits, shape, arguments))
+        noteDynptr(id, arguments)
+        finishCall(id == 203 ? slice(bits, arguments[0]) : result(bits, shape, arguments))
     }
 
     /// The call itself: the same code that compiled programs call.

@@ -69,6 +69,8 @@ package final class Interpreter {
     var heldLock: UInt64?
     /// References acquired and not released: how many, by address.
     var references: [UInt64: Int] = [:]
+    /// What dynptrs stand for, by the address of their first byte of data.
+    var dynptrTargets: [UInt64: Origin] = [:]
     /// RCU and preemption sections entered and not left, by the name of the kfunc that enters.
     var sections: [String: Int] = [:]
     /// The instruction that runs, for faults.
@@ -148,6 +150,7 @@ package final class Interpreter {
         lent = [:]
         heldLock = nil
         references = [:]
+        dynptrTargets = [:]
         sections = [:]
         steps = 0
         pc = 0
