@@ -9,6 +9,9 @@ import JIT
     /// The timers in values of the instance's maps.
     let timers = TimerTable()
 
+    /// Asked by maps that grow; false: the owner of the instance may have no more bytes.
+    var onGrowth: ((_ byteCount: Int) -> Bool)?
+
     /// - Throws: ENOMEM.
     init(byteCount: Int) throws(OpsError) {
         region = try MappedRegion(

@@ -41,6 +41,12 @@ package import Verifier
     /// are until somebody else consumes them. A world always sets one, so that what its programs find does not depend on
     /// whether anybody listens.
     package var onRecord: ((_ map: Int, UnsafeRawBufferPointer) -> Void)?
+    /// Pays for maps that grow after they were made; false: no more is allowed, and their helpers answer NULL. nil: nobody
+    /// is charged.
+    package var onGrowth: ((_ byteCount: Int) -> Bool)? {
+        get { memory.onGrowth }
+        set { memory.onGrowth = newValue }
+    }
     let ringBuffers: [RingBufferMap]
     var timers: TimerTable { memory.timers }
     /// Who fires the timers; nil: they cannot be started.

@@ -34,6 +34,17 @@ struct MapFactory {
     private func make(_ description: MapDescription, index: Int, limit: Int) throws(OpsError) -> RuntimeMap {
         let special = SpecialFields(of: description, in: btf)
         let seed = configuration.seed
+        if let name = special.unbuilt {
+            throw OpsError(
+                "unsupported", errno: EOPNOTSUPP, "map '\(description.name)': a \(name) in its values",
+                at: description.location, reason: "nothing here keeps what such a field refers to")
+        }
+        if let name = special.malformed {
+            throw OpsError(
+                "map", errno: EINVAL,
+                "map '\(description.name)': a \(name) of another size than the kernel's",
+                at: description.location)
+        }
         guard special.timerOffset == nil || [.hash, .lruHash, .array].contains(description.type) else {
             throw OpsError(
                 "map", errno: EOPNOTSUPP, "map '\(description.name)': a bpf_timer in its values",

@@ -48,7 +48,7 @@ import Glibc
     private let bitmap: UnsafeMutablePointer<UInt64>
     private let cells: UnsafeMutableRawPointer
     private let bucketMask: UInt32
-    private let cellStride: Int
+    let cellStride: Int
     let keySize: Int
     private let valueOffset: Int
     private let valueSize: Int

@@ -9,7 +9,12 @@ import Verifier
 @safe final class SocketStorageMap: RuntimeMap {
     /// Sockets with a value at one time; the table's address space is bounded by the instance's limit too.
     static let socketsMax = 1 << 20
+    /// Charged at a time, so that not every socket asks.
+    static let chargeStep = 1 << 16
     private let table: CellTable
+    /// Paid for so far, ahead of what is used.
+    private var chargedBytes = 0
+    private let memory: BlockMemory
 
     /// - Throws: ENOMEM.
     @unsafe init(
@@ -24,10 +29,11 @@ import Verifier
             name: description.name, keySize: 8, valueSize: description.valueSize, capacity: sockets,
             limit: limit,
             seed: seed, deferredCounter: memory.deferredCounter)
+        self.memory = memory
         super.init(description, index: index, special: special, memory: memory)
     }
 
-    override var memoryCharge: Int { table.usedByteCount }
+    override var memoryCharge: Int { chargedBytes }
     override var count: Int { table.count }
 
     @unsafe override func storageElement(of socket: UInt64) -> UnsafeMutableRawPointer? {
@@ -42,6 +48,7 @@ import Verifier
         of socket: UInt64, initial: UnsafeRawPointer?
     ) -> UnsafeMutableRawPointer? {
         if let old = unsafe storageElement(of: socket) { return unsafe old }
+        guard chargeOneMore() else { return nil }
         return unsafe withUnsafeBytes(of: socket) { bytes in
             // SAFETY: the key is 8 bytes; a new value has valueSize bytes.
             guard let base = bytes.baseAddress, let new = unsafe table.place(base).value else { return nil }
@@ -50,6 +57,15 @@ import Verifier
             }
             return unsafe new
         }
+    }
+
+    /// - Returns: false if the owner of the instance may have no more memory.
+    private func chargeOneMore() -> Bool {
+        guard table.usedByteCount + table.cellStride > chargedBytes else { return true }
+        let step = max(Self.chargeStep, table.cellStride)
+        guard memory.onGrowth?(step) ?? true else { return false }
+        chargedBytes += step
+        return true
     }
 
     override func deleteStorageElement(of socket: UInt64) -> CInt {

@@ -13,14 +13,22 @@ package struct SpecialFields: Equatable, Sendable {
     /// Offset of the `struct bpf_timer`.
     package var timerOffset: Int?
 
+    /// The first field of a kind that nothing here gives life to: `kptr`, `bpf_list_head` …
+    package var unbuilt: String?
+    /// The first field that is not of the size that its functions write, which only hostile BTF declares.
+    package var malformed: String?
+
     package init() {}
 
     /// Struct types that the kernel finds by name. Source: include/uapi/linux/bpf.h.
     private static let names: Set<String> = [
         "bpf_spin_lock", "bpf_timer", "bpf_wq", "bpf_list_head", "bpf_list_node", "bpf_rb_root",
-        "bpf_rb_node",
-        "bpf_refcount",
+        "bpf_rb_node", "bpf_refcount", "bpf_res_spin_lock", "bpf_task_work",
     ]
+    /// Those that run, with their sizes.
+    private static let sizes = ["bpf_spin_lock": 4, "bpf_timer": 16]
+    /// Type tags that make a pointer one to a kept object.
+    private static let kptrTags: Set<String> = ["kptr", "kptr_untrusted", "percpu_kptr", "uptr"]
     /// More fields than any real value has.
     private static let rangesMax = 64
     /// Members looked at, all together: nested arrays of structs multiply.
@@ -52,6 +60,11 @@ package struct SpecialFields: Equatable, Sendable {
         switch btf.resolved(id) {
         case .composite(let type) where Self.names.contains(type.name):
             ranges.append(offset..<offset + min(max(0, type.byteCount), 1 << 16))
+            if let size = Self.sizes[type.name] {
+                if type.byteCount != size { malformed = malformed ?? type.name }
+            } else {
+                unbuilt = unbuilt ?? type.name
+            }
             if type.name == "bpf_spin_lock", spinLockOffset == nil { spinLockOffset = offset }
             if type.name == "bpf_timer", timerOffset == nil { timerOffset = offset }
         case .composite(let type):
@@ -59,8 +72,11 @@ package struct SpecialFields: Equatable, Sendable {
                 collect(member.type, at: offset &+ member.byteOffset, in: btf, &visits)
             }
         case .array(let array):
-            guard case .composite = btf.resolved(array.element), let size = btf.byteCount(of: array.element)
-            else { return }
+            switch btf.resolved(array.element) {
+            case .composite, .pointer: break
+            default: return
+            }
+            guard let size = btf.byteCount(of: array.element) else { return }
             for index in 0..<min(array.count, Self.rangesMax) {
                 collect(array.element, at: offset &+ index &* size, in: btf, &visits)
             }
@@ -68,6 +84,10 @@ package struct SpecialFields: Equatable, Sendable {
             for entry in section.entries {
                 collect(entry.variable, at: offset &+ entry.offset, in: btf, &visits)
             }
+        case .pointer(let target):
+            guard case .typeTag(let tag, _) = btf[target], Self.kptrTags.contains(tag) else { return }
+            ranges.append(offset..<offset + 8)
+            unbuilt = unbuilt ?? "kptr"
         case .variable(let variable): collect(variable.type, at: offset, in: btf, &visits)
         default: break
         }

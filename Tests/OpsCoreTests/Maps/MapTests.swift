@@ -132,6 +132,28 @@ import Verifier
         #expect(errno { () throws(OpsError) in _ = try map.nextKey(after: nil) } == OpsError.enotsupp)
     }
 
+    @Test("storage that grows is paid for, and ends where nobody pays")
+    func storageGrowth() throws {
+        let arena = try Arena(byteCount: 1 << 22)
+        let pool = try arena.makePool("sock", byteCount: 100)
+        let instance = try Instance(maps: [TestMap.storage(valueSize: 4000)], arena: arena)
+        let map = instance.maps[0]
+        #expect(map.memoryCharge == 0)
+        var paid = 0
+        instance.onGrowth = { byteCount in
+            guard paid + byteCount <= 200_000 else { return false }
+            paid += byteCount
+            return true
+        }
+        var made = 0
+        for _ in 0..<100 {
+            let socket = UInt64(UInt(bitPattern: try arena.allocate(pool)))
+            if map.makeStorageElement(of: socket, initial: nil) != nil { made += 1 }
+        }
+        #expect(paid == map.memoryCharge && paid == 3 * SocketStorageMap.chargeStep)
+        #expect(made == paid / 4016)
+    }
+
     @Test("BPF_F_RDONLY and BPF_F_WRONLY bind user space")
     func accessFlags() throws {
         let maps = [
@@ -210,6 +232,42 @@ import Verifier
         } throws: { error in
             let error = error as? OpsError
             return error?.code == "unsupported" && error?.text.contains("task_storage") == true
+        }
+    }
+
+    @Test(
+        "fields that nothing here gives life to are refused by name, and those of a wrong size",
+        arguments: [
+            ("bpf_list_head", 16, EOPNOTSUPP), ("bpf_rb_root", 16, EOPNOTSUPP), ("bpf_wq", 16, EOPNOTSUPP),
+            ("kptr", 8, EOPNOTSUPP), ("bpf_spin_lock", 1, EINVAL), ("bpf_timer", 8, EINVAL),
+            ("bpf_spin_lock", 4, 0), ("bpf_timer", 16, 0), ("data", 16, 0),
+        ])
+    func specialFields(name: String, size: Int, expected: CInt) throws {
+        var builder = BTFBuilder()
+        let u64 = builder.add(.int(BTFInt(name: "u64", byteCount: 8, bitCount: 64)))
+        var field = builder.add(
+            .composite(BTFComposite(name: name, isUnion: false, byteCount: size, members: [])))
+        if name == "kptr" {
+            let tag = builder.add(.typeTag(name: "kptr", of: field))
+            field = builder.add(.pointer(to: tag))
+        }
+        let value = builder.add(
+            .composite(
+                BTFComposite(
+                    name: "value", isUnion: false, byteCount: 32,
+                    members: [
+                        BTFMember(name: "a", type: u64, bitOffset: 0),
+                        BTFMember(name: "b", type: field, bitOffset: 64),
+                    ])))
+        var map = TestMap.array(valueSize: 32)
+        map.valueType = value
+        let btf = try builder.build()
+        do throws(OpsError) {
+            _ = try Instance(maps: [map], btf: btf)
+            #expect(expected == 0)
+        } catch {
+            #expect(error.errno == expected)
+            #expect(error.text.contains(name))
         }
     }
 
