@@ -40,6 +40,18 @@ final class ControlTable {
             Entry(name: name, attachment: attachment, objectSHA256: objectSHA256, ops: instance))
     }
 
+    /// Of registrations, each once: those of one object share one.
+    var instances: [Instance] {
+        var all: [Instance] = []
+        for entry in entries {
+            guard let instance = entry.ops?.instance, !all.contains(where: { $0 === instance }) else {
+                continue
+            }
+            all.append(instance)
+        }
+        return all
+    }
+
     func find(_ name: String) -> Entry? { entries.first { $0.name == name } }
 
     /// One more, or one less, socket uses it.

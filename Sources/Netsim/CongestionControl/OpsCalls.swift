@@ -1,5 +1,6 @@
 internal import CShim
 internal import KernelABI
+internal import OpsCore
 
 // Every call of a congestion control goes through here: the clocks of its instance are set before, and what it asked
 // for (ACKs, another congestion control) is done after.
@@ -7,6 +8,20 @@ internal import KernelABI
 /// The end of a connection whose ops are called.
 enum Side {
     case sender, receiver
+}
+
+extension Engine {
+    /// What programs see of the time.
+    @inline(__always) func setClocks(of block: UnsafeMutablePointer<ops_block>) {
+        let ktime = self.ktime
+        block.pointee.ktime_ns = ktime
+        let jiffies = jiffies(atKtime: ktime)
+        if block.pointee.jiffies64 != jiffies {
+            block.pointee.jiffies64 = jiffies
+            let tick = 1_000_000_000 / UInt64(pointee.host.hz)
+            block.pointee.ktime_coarse_ns = ktime / tick &* tick
+        }
+    }
 }
 
 extension Flow {
@@ -20,14 +35,7 @@ extension Flow {
         guard let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block else {
             return nil
         }
-        let ktime = engine.ktime
-        block.pointee.ktime_ns = ktime
-        let jiffies = engine.jiffies(atKtime: ktime)
-        if block.pointee.jiffies64 != jiffies {
-            block.pointee.jiffies64 = jiffies
-            let tick = 1_000_000_000 / UInt64(engine.pointee.host.hz)
-            block.pointee.ktime_coarse_ns = ktime / tick &* tick
-        }
+        engine.setClocks(of: block)
         block.pointee.cpu = pointee.index % engine.pointee.host.cpus
         engine.pointee.effects.depth &+= 1
         return block
@@ -35,7 +43,12 @@ extension Flow {
 
     /// After a call. What programs asked for is done when the outermost one has returned.
     @inline(__always) private func leave(_ block: UnsafeMutablePointer<ops_block>?) {
-        if block != nil { engine.pointee.effects.depth &-= 1 }
+        if let block {
+            engine.pointee.effects.depth &-= 1
+            // The world's own consumer reads at once, whoever listens: what a ring buffer has room for depends on nothing
+            // outside. One load where there is nothing to read.
+            if block.pointee.records != 0 { Instance.of(block)?.consumeRecords() }
+        }
         guard engine.pointee.effects.isPending, engine.pointee.effects.depth == 0 else { return }
         runEffects()
     }

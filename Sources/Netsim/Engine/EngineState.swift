@@ -32,6 +32,8 @@ struct EngineState {
     var segmentCount = 0
     var segmentsMax = 1 << 21
 
+    /// The timers of programs; kept alive by the world.
+    var programTimers: Unmanaged<ProgramTimers>?
     /// The time series, if there is one; kept alive by the world.
     var recorder: Unmanaged<Recorder>?
 

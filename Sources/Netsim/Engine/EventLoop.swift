@@ -37,6 +37,7 @@ extension Engine {
         case .application: flow.runApplication()
         case .sample: sampleFlows(index: event.index)
         case .record: recordRow()
+        case .programTimers: pointee.programTimers?._withUnsafeGuaranteedRef { $0.fire(Int(event.index)) }
         case .link, .delayLine: assertionFailure("traffic in the timer queue")
         }
     }

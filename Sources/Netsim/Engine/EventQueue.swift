@@ -14,6 +14,8 @@ enum EventKind: UInt8 {
     case sample
     /// A row of the time series is closed.
     case record
+    /// The first timer of a program's instance (`ProgramTimers`) is due.
+    case programTimers
 }
 
 struct Event {

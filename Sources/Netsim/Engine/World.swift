@@ -15,6 +15,7 @@ package final class World {
     /// Which entry of the scenario a flow comes from.
     let flowSpecs: [Int]
     let recorder: Recorder?
+    private var programTimers: ProgramTimers?
     private var isOver = false
 
     /// - Parameter controls: must know every congestion control that the scenario names.
@@ -55,6 +56,9 @@ package final class World {
                 random: SplitMix64.split(seed: scenario.seed, name: "sequence numbers"),
                 cycleRandom: SplitMix64.split(seed: scenario.seed, name: "gain cycle"),
                 jitterRandom: SplitMix64.split(seed: scenario.seed, name: "host jitter")))
+        let timers = ProgramTimers(engine, controls.instances)
+        programTimers = timers
+        engine.pointee.programTimers = Unmanaged.passUnretained(timers)
         try makeFlows(lineOf: lineOf)
         schedule()
     }

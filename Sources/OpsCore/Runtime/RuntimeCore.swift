@@ -12,6 +12,7 @@ final class RuntimeCore: Sendable {
     let types = Mutex(TypeTable())
     let ids = IDSource()
     let cache: ObjectCache
+    let records = RecordHub()
     private let tables = Mutex(Tables())
 
     init(configuration: OpsRuntime.Configuration) {

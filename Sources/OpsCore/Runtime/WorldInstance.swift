@@ -141,6 +141,20 @@ import Synchronization
         }
         chargedBytes += instance.memoryCharge
         unsafe instance.setWorld(world)
+        unsafe instance.onRecord = {
+            [unowned instance, records = core.records, ids = object.mapIDs] map, bytes in
+            guard ids.indices.contains(map) else { return }
+            unsafe records.publish(ids[map], ktime: instance.block.pointee.ktime_ns, bytes)
+        }
+        instance.onGrowth = { [unowned self] byteCount in
+            do throws(OpsError) {
+                try core.memory.charge(byteCount, to: uid, for: "storage of object '\(prepared.name)'")
+            } catch {
+                return false
+            }
+            chargedBytes += byteCount
+            return true
+        }
         objects[object.id] = (object, instance)
     }
 

@@ -14,7 +14,7 @@ extension Instance {
     package func fireTimers() {
         // SAFETY: callbacks are thunks of programs of this instance (proved by the verifier); key and value belong to a
         // live element, since an element that goes takes its timer along.
-        unsafe fireTimers { timer, arguments in
+        fireTimers { timer, arguments in
             _ = unsafe ops_call_callback(
                 timer.callback, arguments.handle, UInt64(arguments.key), UInt64(timer.value), 0, 0, block)
         }
@@ -35,7 +35,7 @@ extension Instance {
             unsafe block.pointee.cpu = timer.cpu
             let handle = UInt64(UInt(bitPattern: unsafe Unmanaged.passUnretained(map).toOpaque()))
             unsafe map.withKey(ofValueAt: timer.value) { key in
-                call(timer, TimerArguments(handle: handle, key: unsafe UInt(bitPattern: key)))
+                call(timer, TimerArguments(handle: handle, key: UInt(bitPattern: key)))
             }
         }
     }

@@ -40,7 +40,7 @@ final class TimerTable {
     @unsafe func number(at field: UnsafeRawPointer) -> UInt64? {
         // SAFETY: the field takes 16 bytes.
         let number = unsafe field.loadUnaligned(as: UInt64.self)
-        return unsafe timers[number]?.field == UInt(bitPattern: field) ? number : nil
+        return timers[number]?.field == UInt(bitPattern: field) ? number : nil
     }
 
     /// The number for the field.

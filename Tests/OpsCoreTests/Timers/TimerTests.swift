@@ -63,7 +63,9 @@ private let counting = ops_helper_address { _, _, value, _, _, _ in
                 try instance.maps[map].update(bytes, [UInt8](repeating: 0, count: 24))
             }
             return try #require(
-                bytes.withUnsafeBytes { instance.maps[map].lookupElement($0.baseAddress!, cpu: 0) })
+                bytes.withUnsafeBytes {
+                    $0.baseAddress.flatMap { instance.maps[map].lookupElement($0, cpu: 0) }
+                })
         }
 
         func call(_ helper: Int32, _ value: UnsafeMutableRawPointer, _ r2: UInt64 = 0, _ r3: UInt64 = 0)
