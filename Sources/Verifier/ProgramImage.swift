@@ -112,6 +112,9 @@ package struct MapDescription: Sendable {
         self.isReadOnly = isReadOnly
         self.inner = inner.map { [$0] } ?? []
     }
+
+    /// Programs may not read its values: BPF_F_WRONLY_PROG.
+    var isWriteOnly: Bool { flags & 1 << 8 != 0 }
 }
 
 /// A kfunc as a subsystem offers it: a FUNC of its BTF with flags. Kernel counterpart: `struct bpf_kfunc_desc`, `KF_*`.

@@ -56,9 +56,12 @@ package struct FrameFacts: Equatable, Sendable {
     package var stackBytes: Int
     /// Its address is taken as a callback of a helper (called through a C-shaped thunk).
     package var isCallback: Bool
+    /// It may read bytes of its stack that it has not written: they must be 0 when it is entered.
+    package var readsUninitialised: Bool
 
-    package init(stackBytes: Int, isCallback: Bool) {
+    package init(stackBytes: Int, isCallback: Bool, readsUninitialised: Bool = false) {
         self.stackBytes = stackBytes
         self.isCallback = isCallback
+        self.readsUninitialised = readsUninitialised
     }
 }

@@ -105,7 +105,9 @@ extension Explorer {
             facts[index].isReachable = facts[index - 1].isReachable
         }
         let frames = stackBytes.indices.map {
-            FrameFacts(stackBytes: stackBytes[$0], isCallback: isCallback[$0])
+            FrameFacts(
+                stackBytes: stackBytes[$0], isCallback: isCallback[$0],
+                readsUninitialised: readsUninitialised[$0])
         }
         return VerifiedProgram(
             image: image, contextName: context.name, facts: facts, frames: frames, stackBytes: total,

@@ -13,6 +13,8 @@ struct SubprogShape: Equatable {
     var stackBytes: Int
     /// A C-shaped thunk in front of it is wanted.
     var isCallback: Bool
+    /// The BPF stack must be 0 on entry.
+    var clearsStack: Bool
 
     func uses(_ register: UInt8) -> Bool { registersUsed & 1 << register != 0 }
 }
@@ -25,7 +27,8 @@ extension CompileRequest {
             let end = index + 1 < image.subprogs.count ? image.subprogs[index + 1].start : image.insns.count
             var shape = SubprogShape(
                 range: image.subprogs[index].start..<end, registersUsed: 0, makesCalls: false,
-                stackBytes: frames[index].stackBytes, isCallback: frames[index].isCallback)
+                stackBytes: frames[index].stackBytes, isCallback: frames[index].isCallback,
+                clearsStack: frames[index].readsUninitialised)
             for pc in shape.range where program.facts[pc].isReachable {
                 shape.note(image.insns[pc], inlined: inlinedCall(at: pc))
             }

@@ -16,6 +16,7 @@ struct X86Frame {
     private let localBytes: Int32
     private let saved: [Register]
     private let stackBytes: Int
+    private let clearsStack: Bool
     /// Arguments that are stored before their registers are overwritten.
     private let argumentSlots: [Int]
 
@@ -24,6 +25,7 @@ struct X86Frame {
         saved = RegisterMap.calleeSaved.filter(shape.uses).map { RegisterMap.machine[Int($0)] }
         hasFramePointer = shape.uses(10) || !argumentSlots.isEmpty
         stackBytes = shape.uses(10) ? (shape.stackBytes + 7) & ~7 : 0
+        clearsStack = shape.clearsStack
         let kept = 8 * argumentSlots.count
         // The return address, the frame pointer and the saved registers are on the stack too.
         let pushed = 8 * (1 + (hasFramePointer ? 1 : 0) + saved.count)
@@ -37,6 +39,11 @@ struct X86Frame {
             assembler.move(.b64, .rbp, .rsp)
         }
         if localBytes > 0 { assembler.alu(.sub, .b64, .rsp, constant: localBytes) }
+        if clearsStack {
+            for offset in stride(from: 8, through: stackBytes, by: 8) {
+                assembler.store(.b64, Memory(.rbp, Int32(-offset)), constant: 0)
+            }
+        }
         for register in saved { assembler.push(register) }
         for slot in argumentSlots {
             if let place = place(ofArgument: slot) {

@@ -10,12 +10,14 @@ struct Frame {
     let stackStart: UInt
     /// R0 … R10.
     var registers: [Word]
-    /// By byte from `stackStart`: it has been written.
+    /// By byte from `stackStart`: it has been written, or counts as if it had with zeros.
     var isInitialised: [Bool]
     /// By 8-byte slot: the origin of a pointer stored there whole; nil: bytes of numbers.
     var spills: [Origin?]
 
-    init(subprog: Int, serial: UInt64, depth: Int, stackStart: UInt, arguments: [Word]) {
+    init(
+        subprog: Int, serial: UInt64, depth: Int, stackStart: UInt, isStackCleared: Bool, arguments: [Word]
+    ) {
         self.subprog = subprog
         self.serial = serial
         self.stackStart = stackStart
@@ -24,7 +26,7 @@ struct Frame {
         registers[10] = Word(
             bits: UInt64(stackStart) + UInt64(Self.stackByteCount),
             origin: .stack(frame: depth, serial: serial))
-        isInitialised = [Bool](repeating: false, count: Self.stackByteCount)
+        isInitialised = [Bool](repeating: isStackCleared, count: Self.stackByteCount)
         spills = [Origin?](repeating: nil, count: Self.slotCount)
     }
 

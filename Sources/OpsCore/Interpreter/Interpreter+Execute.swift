@@ -17,7 +17,7 @@ extension Interpreter {
         frames.append(
             Frame(
                 subprog: subprog, serial: nextSerial, depth: depth, stackStart: stackStart,
-                arguments: arguments))
+                isStackCleared: clearedStacks.contains(subprog), arguments: arguments))
         nextSerial += 1
         let caller = pc
         defer {

@@ -54,6 +54,8 @@ package final class Interpreter {
     private let stepLimit: UInt64
     /// The caller looks at R0, so it must have been set.
     private let returnsValue: Bool
+    /// Subprogs whose stack counts as written when they are entered: see `FrameFacts.readsUninitialised`.
+    let clearedStacks: Set<Int>
     /// Called before every instruction.
     package var onStep: ((Step) -> Void)?
     /// Instructions run so far by the current or last run.
@@ -87,16 +89,19 @@ package final class Interpreter {
         options.stepLimit = options.stepLimit ?? program.bound
         try self.init(
             unverified: program.image, facts: program.facts, on: instance, helpers: helpers, options: options,
-            returnsValue: program.returnsValue)
+            returnsValue: program.returnsValue,
+            clearedStacks: Set(program.frames.indices.filter { program.frames[$0].readsUninitialised }))
     }
 
     /// Runs what nobody has verified: safe here, since everything is checked; for tests.
     ///
-    /// - Parameter facts: one per instruction, or none: then nothing is probed.
+    /// - Parameters:
+    ///   - facts: one per instruction, or none: then nothing is probed.
+    ///   - clearedStacks: subprogs that may read stack bytes they have not written.
     package init(
         unverified image: ProgramImage, facts: [InsnFacts] = [], on instance: Instance,
         helpers: HelperTable = .base,
-        options: Options = Options(), returnsValue: Bool = false
+        options: Options = Options(), returnsValue: Bool = false, clearedStacks: Set<Int> = []
     ) throws(OpsError) {
         guard instance.maps.count >= image.maps.count else {
             throw OpsError(
@@ -109,6 +114,7 @@ package final class Interpreter {
         self.helpers = helpers
         self.options = options
         self.returnsValue = returnsValue
+        self.clearedStacks = clearedStacks
         stepLimit = min(options.stepLimit ?? Self.defaultStepLimit, 1 << 40)
         stacks = try MappedRegion(
             byteCount: Self.framesMax * Frame.stackByteCount, purpose: "interpreter's stacks")

@@ -47,7 +47,7 @@ extension Explorer {
             let size = argument == .mapKey ? maps[map].keySize : maps[map].valueSize
             try checkMemory(value, register, size, isOut: argument == .mapValueOut, isExact: true)
             if argument == .mapKey, prototype.name == "bpf_map_lookup_elem" {
-                facts.isElementPresent = try isPresent(value, register, inMap: map)
+                facts.isElementPresent = isPresent(value, inMap: map)
             }
         case .memory, .memoryOrNull, .memoryOut, .memoryOutOrNull:
             let isOut = argument == .memoryOut || argument == .memoryOutOrNull
@@ -57,7 +57,12 @@ extension Explorer {
         case .fixedInOut(let size):
             try checkMemory(value, register, size, isOut: false, isExact: true)
             try checkMemory(value, register, size, isOut: true, isExact: true)
-        case .fixedOut(let size): try checkMemory(value, register, size, isOut: true, isExact: true)
+        case .fixedOut(let size):
+            if value.kind == .stack {
+                try checkAligned(
+                    Access(register: register, pointer: value, offset: 0, byteCount: size), "stack ")
+            }
+            try checkMemory(value, register, size, isOut: true, isExact: true)
         case .size, .sizeOrZero:
             guard let memory = facts.pendingMemory else { return }
             facts.memorySize = value.scalar.umax
@@ -100,18 +105,12 @@ extension Explorer {
     }
 
     /// Whether a key is a constant below the size of an array, so that the lookup cannot fail.
-    private mutating func isPresent(
-        _ key: Register, _ register: UInt8, inMap map: Int
-    ) throws(Rejection) -> Bool {
+    private mutating func isPresent(_ key: Register, inMap map: Int) -> Bool {
         let isArray = maps[map].type == .array || maps[map].type == .percpuArray
-        guard isArray, maps[map].keySize == 4, key.kind == .stack, key.scalar.isConstant else { return false }
-        let access = Access(register: register, pointer: key, offset: 0, byteCount: 4)
-        let number = try loadStack(access)
-        guard number.isScalar, let index = number.scalar.constant,
-            index < UInt64(max(0, maps[map].maxEntries))
-        else { return false }
-        mark(number.dependencies)
-        return true
+        guard isArray, maps[map].keySize == 4, let index = constantOnStack(key, byteCount: 4) else {
+            return false
+        }
+        return index < UInt64(max(0, maps[map].maxEntries))
     }
 
     func typeName(of value: Register) -> String {

@@ -78,7 +78,7 @@ extension Explorer {
     private mutating func checkStackMemory(_ access: Access, isOut: Bool, isExact: Bool) throws(Rejection) {
         let (frame, low, high) = try stackExtent(access, isWrite: isOut)
         noteStack(frame, low)
-        guard isOut else { return try checkInitialised(frame, low..<high, allowsPointers: false) }
+        guard isOut else { return try checkReadable(frame, low..<high) }
         growStack(frame, low)
         try checkNoObject(frame, low..<high)
         // Of memory that may be written in part, the rest must have been something before: later reads are allowed

@@ -11,10 +11,10 @@ extension Explorer {
         switch insn.operation {
         case Opcode.mov: try stepMove(insn, wide)
         case Opcode.neg:
-            let value = try number(insn.dst, insn)
+            let value = try number(insn.dst)
             state[dst] = Register(value.scalar.negated(wide: wide), dependencies: value.dependencies)
         case Opcode.end:
-            let value = try number(insn.dst, insn)
+            let value = try number(insn.dst)
             // Little-endian machines: "to little" only cuts, "to big" and bswap turn round.
             let swaps = wide || insn.usesRegister
             let result =
@@ -29,10 +29,22 @@ extension Explorer {
                 let result = Scalar.result(
                     of: insn.operation, wide: wide, isSigned: insn.offset == 1, a.scalar, b.scalar)
                 state[dst] = Register(result, dependencies: a.dependencies | b.dependencies)
+                if wide && !insn.usesRegister { link(dst, to: a, insn) }
             } else {
                 state[dst] = try pointerResult(insn, wide, a, b)
             }
         }
+    }
+
+    /// A number plus a constant stays linked to what it came from: what is learnt of one says as much of the other.
+    private mutating func link(_ register: Int, to source: Register, _ insn: Instruction) {
+        guard source.id != 0, insn.operation == Opcode.add || insn.operation == Opcode.sub,
+            !state[register].scalar.isConstant
+        else { return }
+        let step = insn.operation == Opcode.add ? Int64(insn.imm) : -Int64(insn.imm)
+        guard let offset = Int32(exactly: Int64(source.offset) + step) else { return }
+        state[register].id = source.id
+        state[register].offset = offset
     }
 
     /// The second operand: a register, or `imm` sign-extended.
@@ -41,10 +53,10 @@ extension Explorer {
             ? try readable(insn.src) : Register(constant: UInt64(bitPattern: Int64(insn.imm)))
     }
 
-    private func number(_ register: UInt8, _ insn: Instruction) throws(Rejection) -> Register {
+    /// What a register holds, as a number: of an address nothing is known.
+    private func number(_ register: UInt8) throws(Rejection) -> Register {
         let value = try readable(register)
-        guard value.isScalar else { throw pointerArithmetic(register, insn, value) }
-        return value
+        return value.isScalar ? value : .unknown
     }
 
     private func pointerArithmetic(_ register: UInt8, _ insn: Instruction, _ value: Register) -> Rejection {
@@ -72,11 +84,7 @@ extension Explorer {
             state[dst] = value
             return
         }
-        guard value.isScalar else {
-            throw Rejection(
-                .registerType, "R\(insn.src) partial copy of pointer",
-                reason: "Copying part of a pointer turns an address into a number.")
-        }
+        value = try number(insn.src)
         var result = value.scalar
         if insn.offset != 0 { result = result.signExtended(fromBytes: Int(insn.offset) / 8) }
         if !wide { result = result.truncated(toBytes: 4) }
@@ -98,9 +106,11 @@ extension Explorer {
         _ insn: Instruction, _ wide: Bool, _ a: Register, _ b: Register
     ) throws(Rejection) -> Register {
         let isAdd = insn.operation == Opcode.add
-        guard wide, isAdd || insn.operation == Opcode.sub else {
+        guard isAdd || insn.operation == Opcode.sub, wide || !isAdd else {
             throw pointerArithmetic(a.isPointer ? insn.dst : insn.src, insn, a.isPointer ? a : b)
         }
+        // Half of an address is a number.
+        guard wide else { return Register(Scalar.unknown.truncated(toBytes: 4)) }
         if a.isPointer && b.isPointer { return try pointerDifference(insn, a, b) }
         guard a.isPointer || isAdd else {
             throw Rejection(
@@ -175,12 +185,11 @@ extension Explorer {
     }
 
     private func checkSane(_ scalar: Scalar, _ pointer: Register, _ register: UInt8) throws(Rejection) {
-        guard scalar.smin > -Explorer.offsetLimit, scalar.smax < Explorer.offsetLimit else {
-            let side =
-                scalar.smin <= -Explorer.offsetLimit ? "min value \(scalar.smin)" : "max value \(scalar.smax)"
+        // Of the largest value each access makes sure for itself.
+        guard scalar.smin.magnitude < UInt64(Explorer.offsetLimit) else {
             throw Rejection(
                 .memory,
-                "math between \(pointer.kind.name) pointer and register with unbounded \(side) is not allowed",
+                "math between \(pointer.kind.name) pointer and register with unbounded min value \(scalar.smin) is not allowed",
                 reason: "Nothing limits the number that is added to the pointer in R\(register).",
                 suggestion:
                     "Check the index against the size on both sides, or use an unsigned type and one check, before this."
@@ -188,23 +197,18 @@ extension Explorer {
         }
     }
 
-    /// Pointers into the same object: their distance. Of others the difference would depend on where they lie.
+    /// Pointers into the same object: their distance. Of others the difference depends on where they lie: any number.
     private mutating func pointerDifference(
         _ insn: Instruction, _ a: Register, _ b: Register
     ) throws(Rejection) -> Register {
-        if insn.operation == Opcode.sub && a.isPartOfPacket && b.isPartOfPacket {
-            // How long the packet is, or a part of it.
-            return .unknown
-        }
-        guard insn.operation == Opcode.sub, a.kind == b.kind, a.payload == b.payload, a.id == b.id,
-            !a.maybeNull,
-            a.kind == .stack || a.kind == .memory
-        else {
+        guard insn.operation == Opcode.sub else {
             throw Rejection(
-                .registerType,
-                "R\(insn.dst) pointer \(insn.operation == Opcode.sub ? "-=" : "+=") pointer prohibited",
-                reason: "The result would be a number that depends on addresses.")
+                .registerType, "R\(insn.dst) pointer += pointer prohibited",
+                reason: "The sum of two addresses is neither a number nor an address.")
         }
+        guard a.kind == b.kind, a.payload == b.payload, a.id == b.id, !a.maybeNull,
+            a.kind == .stack || a.kind == .memory
+        else { return .unknown }
         let fixed = Scalar(constant: UInt64(bitPattern: Int64(a.offset) - Int64(b.offset)))
         let variable = Scalar.result(of: Opcode.sub, wide: true, isSigned: false, a.scalar, b.scalar)
         return Register(Scalar.result(of: Opcode.add, wide: true, isSigned: false, variable, fixed))

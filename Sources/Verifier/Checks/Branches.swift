@@ -9,7 +9,7 @@ extension Explorer {
         let b = try operand(insn)
         let target = pc + 1 + Int(insn.offset)
         if a.isScalar && b.isScalar { return branch(insn, comparison, wide, a, b, target) }
-        return try pointerBranch(insn, comparison, wide, a, b, target)
+        return pointerBranch(insn, comparison, wide, a, b, target)
     }
 
     mutating func stepMayGoto(_ insn: Instruction) -> Flow {
@@ -73,27 +73,17 @@ extension Explorer {
     private mutating func pointerBranch(
         _ insn: Instruction, _ comparison: Comparison, _ wide: Bool, _ a: Register, _ b: Register,
         _ target: Int
-    ) throws(Rejection) -> Flow {
-        guard wide else {
-            throw Rejection(
-                .registerType,
-                "R\(a.isPointer ? insn.dst : insn.src) 32-bit comparison of a pointer prohibited",
-                reason: "Half of an address says nothing.")
-        }
+    ) -> Flow {
         let isEquality = comparison == .equal || comparison == .notEqual
-        if isEquality && (a.isNullConstant || b.isNullConstant) {
+        if wide && isEquality && (a.isNullConstant || b.isNullConstant) {
             let number = a.isScalar ? a : b
             mark(number.dependencies)
             return nullCheck(a.isPointer ? a : b, equal: comparison == .equal, target)
         }
-        if a.isPartOfPacket && b.isPartOfPacket { return packetBranch(insn, comparison, a, b, target) }
-        let isSameObject =
-            a.kind == b.kind && a.payload == b.payload && a.isNonNullPointer && b.isNonNullPointer
-        guard isEquality || isSameObject else {
-            throw Rejection(
-                .registerType, "R\(insn.dst) pointer comparison prohibited",
-                reason: "The order of a pointer and something else depends on where things lie in memory.")
+        if wide && a.isPartOfPacket && b.isPartOfPacket {
+            return packetBranch(insn, comparison, a, b, target)
         }
+        // Of other addresses nobody knows which is the larger: both ways are possible, and teach nothing.
         putAside(forked(), at: target)
         return .next
     }
@@ -115,6 +105,20 @@ extension Explorer {
     private mutating func locksValues(of pointer: Register) -> Bool { specialFields(of: pointer).lock != nil }
 }
 
+extension Register {
+    /// The number that this one is linked with, `offset` from their common start, is in `known`.
+    fileprivate mutating func learn(_ known: Scalar, at offset: Int32) {
+        guard self.offset != offset else {
+            scalar = known
+            return
+        }
+        let distance = Scalar(constant: UInt64(bitPattern: Int64(self.offset) - Int64(offset)))
+        var moved = Scalar.result(of: Opcode.add, wide: true, isSigned: false, known, distance)
+        // Both hold; should they exclude each other, no run comes here.
+        if !Scalar.refine(.equal, wide: true, &scalar, &moved) { scalar = moved }
+    }
+}
+
 extension State {
     /// Stores what a branch taught about its operands, in them and in all registers linked to them.
     mutating func learn(_ insn: Instruction, _ a: Register, _ b: Register, _ newA: Scalar, _ newB: Scalar) {
@@ -131,10 +135,11 @@ extension State {
         self[Int(register)].scalar = scalar
         self[Int(register)].dependencies = dependencies
         guard id != 0 else { return }
+        let offset = self[Int(register)].offset
         forEachRegister { other in
             guard other.kind == .scalar, other.id == id else { return }
-            other.scalar = scalar
-            // What is known of it now relies on the link as well: on both being the same number.
+            other.learn(scalar, at: offset)
+            // What is known of it now relies on the link as well: on how far the two are apart.
             other.dependencies |= dependencies
         }
     }

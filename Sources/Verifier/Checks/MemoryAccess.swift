@@ -60,24 +60,17 @@ extension Explorer {
                 reason: "Atomic operations work on the stack, map values and memory regions.")
         default: break
         }
-        try checkAligned(access)
+        try checkAligned(access, "")
         let loaded = try load(access)
         if isLoad {
             state[Int(insn.dst)] = loaded
             return
         }
         let value = try readable(insn.src)
-        guard value.isScalar, loaded.isScalar else {
-            throw Rejection(
-                .registerType, "R\(value.isScalar ? base : insn.src) leaks addr into mem",
-                reason: "Atomic operations work on numbers.")
-        }
         let unknown = Register(Scalar.unknown.truncated(toBytes: access.byteCount))
         if insn.imm == Opcode.atomicStoreRelease { return try store(value, access) }
         if insn.imm == Opcode.atomicCmpxchg {
-            guard try readable(0).isScalar else {
-                throw Rejection(.registerType, "R0 leaks addr into mem", reason: "cmpxchg compares numbers.")
-            }
+            _ = try readable(0)
             state[0] = unknown
         } else if insn.imm & Opcode.atomicFetch != 0 {
             state[Int(insn.src)] = unknown
@@ -85,14 +78,14 @@ extension Explorer {
         try store(unknown, access)
     }
 
-    /// Atomic operations fault on misaligned addresses on some machines.
-    private func checkAligned(_ access: Access) throws(Rejection) {
+    /// Atomic operations fault on misaligned addresses on some machines; what the stack holds is known by aligned words.
+    func checkAligned(_ access: Access, _ what: String) throws(Rejection) {
         let offset = UInt64(bitPattern: Int64(access.pointer.offset) + Int64(access.offset))
         let tnum = access.pointer.scalar.tnum.adding(Tnum(offset))
         guard tnum.isAligned(UInt64(access.byteCount)) else {
             throw Rejection(
-                .memory, "misaligned access off \(Int64(bitPattern: offset)) size \(access.byteCount)",
-                reason: "An atomic operation needs an address that is a multiple of its size.")
+                .memory, "misaligned \(what)access off \(Int64(bitPattern: offset)) size \(access.byteCount)",
+                reason: "The address of this access must be a multiple of its size.")
         }
     }
 
@@ -169,13 +162,6 @@ extension Explorer {
             }
             try checkRegion(access, size: Int(access.pointer.payload), what: "mem")
         }
-        if value.isPointer {
-            throw Rejection(
-                .registerType, "R\(access.register) leaks addr into \(access.pointer.kind.name)",
-                reason:
-                    "A stored address could be read back as a number, and results would depend on where things lie.",
-                suggestion: "Keep pointers in local variables.")
-        }
     }
 
     private func checkUsable(_ access: Access, isWrite: Bool) throws(Rejection) {
@@ -210,13 +196,11 @@ extension Explorer {
 
     /// First byte and end of the bytes an access may touch, relative to the pointer's base.
     ///
-    /// The variable part is bounded: `moved(_:by:…)` made sure.
+    /// The variable part has a lower bound: `moved(_:by:…)` made sure. Without an upper one `high` is past any region.
     func extent(_ access: Access) -> (low: Int, high: Int) {
         let fixed = Int(access.pointer.offset) + access.offset
-        return (
-            fixed + Int(access.pointer.scalar.smin),
-            fixed + Int(access.pointer.scalar.smax) + access.byteCount
-        )
+        let most = min(access.pointer.scalar.smax, 4 * Explorer.offsetLimit)
+        return (fixed + Int(access.pointer.scalar.smin), fixed + Int(most) + access.byteCount)
     }
 
     func checkRegion(_ access: Access, size: Int, what: String) throws(Rejection) {
@@ -233,6 +217,7 @@ extension Explorer {
         }
         if high > size {
             if access.pointer.scalar.isConstant { throw outside(access, size, what, low) }
+            if access.pointer.scalar.smax >= Explorer.offsetLimit { throw unbounded(access) }
             throw Rejection(
                 .memory,
                 "invalid access to \(what), \(what)_size=\(size) off=\(high - access.byteCount) size=\(access.byteCount)",
@@ -241,6 +226,14 @@ extension Explorer {
                     + "its largest index is not limited enough.",
                 suggestion: "Check the index against the number of elements before the access.")
         }
+    }
+
+    private func unbounded(_ access: Access) -> Rejection {
+        Rejection(
+            .memory,
+            "R\(access.register) unbounded memory access, make sure to bounds check any such access",
+            reason: "Nothing limits how far R\(access.register) points.",
+            suggestion: "Check the index against the number of elements before it is added to the pointer.")
     }
 
     private func outside(_ access: Access, _ size: Int, _ what: String, _ low: Int) -> Rejection {
@@ -269,6 +262,11 @@ extension Explorer {
         .Kind?
     {
         let map = maps[Int(access.pointer.payload)]
+        if !isWrite && map.isWriteOnly {
+            throw Rejection(
+                .memory, "read from map forbidden, value_size=\(map.valueSize)",
+                reason: "Map '\(map.name)' is write-only for programs.")
+        }
         if isWrite && map.isReadOnly {
             throw Rejection(
                 .memory, "write into map forbidden, value_size=\(map.valueSize)",

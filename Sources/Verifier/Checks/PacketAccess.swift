@@ -108,8 +108,7 @@ extension State {
     /// A helper may have moved the packet: no pointer into it holds any more.
     mutating func dropPackets() {
         forEachRegister { register in
-            if register.isPartOfPacket { register = .uninitialised }
+            if register.isPartOfPacket { register = .unknown }
         }
-        dropDeadSpills()
     }
 }

@@ -34,11 +34,14 @@ extension Explorer {
 
     mutating func loadStack(_ access: Access) throws(Rejection) -> Register {
         let (frame, low, high) = try stackExtent(access, isWrite: false)
+        try checkAligned(access, "stack ")
+        noteStack(frame, low)
+        try checkReadable(frame, low..<high)
         let unknown = Register(Scalar.unknown.truncated(toBytes: access.byteCount))
-        try checkInitialised(frame, low..<high, allowsPointers: access.pointer.scalar.isConstant)
         guard access.pointer.scalar.isConstant else { return unknown }
+        // Aligned, so inside one slot.
         let (index, byte) = Explorer.position(low)
-        let slot = state.frames[frame].slots[index]
+        let slot = slot(index, of: frame)
         if byte == 0 && slot.hasSpill && slot.spillByteCount >= access.byteCount {
             if slot.isWholeSpill && access.byteCount == 8 { return slot.spill }
             if slot.spill.isScalar {
@@ -48,66 +51,78 @@ extension Explorer {
                 return value
             }
         }
-        var isZero = true
-        for offset in low..<high {
-            let (index, byte) = Explorer.position(offset)
-            let slot = state.frames[frame].slots[index]
-            if slot[byte] == .spill && slot.spill.isPointer {
-                throw Rejection(
-                    .memory, "invalid size of register fill: off \(low) size \(access.byteCount)",
-                    reason: "A pointer was saved here; reading part of it would make a number of an address.")
-            }
-            if slot[byte] != .zero { isZero = false }
+        let bytes = byte..<byte + access.byteCount
+        if slot.spill.isPointer, bytes.contains(where: { slot[$0] == .spill }) {
+            throw Rejection(
+                .memory, "invalid size of register fill: off \(low) size \(access.byteCount)",
+                reason: "A pointer was saved here, and it is loaded whole or not at all.")
         }
-        return isZero ? Register(constant: 0) : unknown
+        return isZero(slot, bytes) ? Register(constant: 0) : unknown
     }
 
-    /// Refuses bytes never written, those of opaque objects, and, unless allowed, saved pointers.
-    func checkInitialised(_ frame: Int, _ range: Range<Int>, allowsPointers: Bool) throws(Rejection) {
+    private mutating func isZero(_ slot: StackSlot, _ bytes: Range<Int>) -> Bool {
+        let isSpilledZero = slot.hasSpill && slot.spill.isNullConstant
+        guard bytes.allSatisfy({ slot[$0] == .zero || slot[$0] == .spill && isSpilledZero }) else {
+            return false
+        }
+        if isSpilledZero { mark(slot.spill.dependencies) }
+        return true
+    }
+
+    func slot(_ index: Int, of frame: Int) -> StackSlot {
+        let slots = state.frames[frame].slots
+        return index < slots.count ? slots[index] : StackSlot()
+    }
+
+    /// Refuses bytes of opaque objects. Bytes never written may be read, as any number: the runtime clears them.
+    mutating func checkReadable(_ frame: Int, _ range: Range<Int>) throws(Rejection) {
         for offset in range {
             let (index, byte) = Explorer.position(offset)
-            let slots = state.frames[frame].slots
-            let kind = index < slots.count ? slots[index][byte] : .uninitialised
-            switch kind {
-            case .uninitialised:
-                throw Rejection(
-                    .memory,
-                    "invalid read from stack off \(range.lowerBound)+\(offset - range.lowerBound) size \(range.count)",
-                    reason: "The byte at R10\(offset) was never written on this path.",
-                    suggestion: "Initialise the variable where it is declared: = {}.")
+            let slot = slot(index, of: frame)
+            switch slot[byte] {
+            case .uninitialised: readsUninitialised[state.frames[frame].subprog] = true
             case .opaque:
                 throw Rejection(
-                    .memory,
-                    "invalid read from stack off \(offset): it holds the \(slots[index].spill.kind.title)",
+                    .memory, "invalid read from stack off \(offset): it holds the \(slot.spill.kind.title)",
                     reason: "Only the functions made for it may touch it.")
-            case .spill where !allowsPointers && slots[index].spill.isPointer:
-                throw Rejection(
-                    .memory, "leaking pointer from stack off \(offset)",
-                    reason: "A pointer is saved there, and its address would be read as data.")
             default: break
             }
         }
+    }
+
+    /// The constant of just `byteCount` bytes that has been stored at `pointer`. Parts of larger ones do not count, as
+    /// in the kernel.
+    mutating func constantOnStack(_ pointer: Register, byteCount: Int) -> UInt64? {
+        guard pointer.kind == .stack, let low = pointer.constantOffset, low >= -Explorer.stackLimit,
+            low + byteCount <= 0
+        else { return nil }
+        let (index, byte) = Explorer.position(low)
+        let slot = slot(index, of: Int(pointer.payload))
+        guard byte + byteCount <= 8 else { return nil }
+        if byte == 0, slot.hasSpill, slot.spillByteCount == byteCount, slot.spill.isScalar {
+            guard let constant = slot.spill.scalar.constant else { return nil }
+            mark(slot.spill.dependencies)
+            return constant
+        }
+        return (byte..<byte + byteCount).allSatisfy { slot[$0] == .zero } ? 0 : nil
     }
 
     // MARK: Stores
 
     mutating func storeStack(_ value: Register, _ access: Access) throws(Rejection) {
         let (frame, low, high) = try stackExtent(access, isWrite: true)
+        try checkAligned(access, "stack ")
         noteStack(frame, low)
         growStack(frame, low)
         try evict(frame, low..<high)
-        if value.kind == .stack && Int(value.payload) > frame {
+        if value.kind == .stack && frame != state.top {
             throw Rejection(
                 .memory, "cannot spill pointers to stack into stack frame of the caller",
-                reason: "The pointer would outlive the function whose stack it points to.")
+                reason: "The pointer could outlive the function whose stack it points to.")
         }
         guard access.pointer.scalar.isConstant else {
-            if value.isPointer {
-                throw Rejection(
-                    .memory, "variable offset write of a pointer to stack R\(access.register)",
-                    reason: "Where the pointer is saved must be known.")
-            }
-            return scribble(frame, low..<high, initialises: false)
+            if value.isNullConstant { mark(value.dependencies) }
+            return scribble(frame, low..<high, initialises: false, keepsZeros: value.isNullConstant)
         }
         let (index, byte) = Explorer.position(low)
         if byte == 0 && access.byteCount == 8 {
@@ -149,11 +164,14 @@ extension Explorer {
         while state.frames[frame].slots.count < needed { state.frames[frame].slots.append(StackSlot()) }
     }
 
-    /// Bytes that may have changed. With `initialises`, each was certainly written.
-    mutating func scribble(_ frame: Int, _ range: Range<Int>, initialises: Bool) {
+    /// Bytes that may have changed. With `initialises`, each was certainly written; with `keepsZeros`, only with zeros.
+    mutating func scribble(
+        _ frame: Int, _ range: Range<Int>, initialises: Bool, keepsZeros: Bool = false
+    ) {
         for offset in range {
             let (index, byte) = Explorer.position(offset)
             state.frames[frame].slots[index].breakSpill()
+            if keepsZeros && state.frames[frame].slots[index][byte] == .zero { continue }
             if initialises || state.frames[frame].slots[index][byte] != .uninitialised {
                 state.frames[frame].slots[index][byte] = .misc
             }

@@ -60,10 +60,10 @@ extension Explorer {
             clobberArguments()
             return .jump(frame.callSite + 1)
         }
-        if result.kind == .stack && Int(result.payload) >= state.top {
+        if result.kind == .stack {
             throw Rejection(
                 .registerType, "cannot return stack pointer to the caller",
-                reason: "The stack it points to is gone when the function returns.")
+                reason: "The stack it points to may be gone when the function returns.")
         }
         state.frames.removeLast()
         note(.returned)
@@ -86,15 +86,16 @@ extension Explorer {
         _ = try readable(0)
         guard result.isScalar else {
             throw Rejection(
-                .registerType, "R0 leaks addr as return value",
-                reason: "The program must return a number, not an address.")
+                .registerType, "At subprogram exit the register R0 is not a scalar value",
+                reason: "A global function returns a number, not an address.",
+                suggestion: "Declare it static, or return a number.")
         }
     }
 
     private mutating func checkMainResult(_ result: Register) throws(Rejection) {
         switch signature.result {
         case .void: break
-        case .scalar: try checkScalarResult(result)
+        case .scalar: _ = try readable(0)
         case .range(let range): try checkResult(result, range)
         case .object(let type):
             _ = try readable(0)

@@ -79,13 +79,25 @@ extension Explorer {
 
     // MARK: Pruning
 
+    /// Whether what follows from `stored` covers what follows from the current state.
+    private mutating func isCovered(by stored: State, precise: UInt64, mode: ComparisonMode) -> Bool {
+        var unwritten: UInt8 = 0
+        guard Subsumption.holds(stored, state, precise: precise, mode: mode, unwritten: &unwritten) else {
+            return false
+        }
+        for frame in state.frames.indices where unwritten & (1 << UInt8(frame)) != 0 {
+            readsUninitialised[state.frames[frame].subprog] = true
+        }
+        return true
+    }
+
     private mutating func prunes(at index: Int32, _ stored: State) -> Bool {
         // Draws along a path never go down, not even by stopping at another: so each way around a loop, however it is
         // pieced together, has drawn, and turns are no more than draws.
         guard state.draws >= stored.draws else { return false }
         let head = unfinishedHead(above: index)
         let mode: ComparisonMode = head >= 0 ? .ranges : .precisionAware
-        guard Subsumption.holds(stored, state, precise: checkpoints[Int(index)].precise, mode: mode) else {
+        guard isCovered(by: stored, precise: checkpoints[Int(index)].precise, mode: mode) else {
             return false
         }
         checkpoints[Int(index)].hits += 1
@@ -133,7 +145,7 @@ extension Explorer {
 
     private mutating func closesLoop(at index: Int32, _ stored: State) throws(Rejection) -> Bool {
         if state.draws > stored.draws {
-            guard Subsumption.holds(stored, state, precise: 0, mode: .ranges) else { return false }
+            guard isCovered(by: stored, precise: 0, mode: .ranges) else { return false }
             checkpoints[Int(index)].isHead = true
             let dependencies = state.dependencies(
                 matching: stored, count: checkpoints[Int(index)].dependencies.count)
@@ -142,7 +154,7 @@ extension Explorer {
             finishPath(suffix: 0)
             return true
         }
-        if Subsumption.holds(stored, state, precise: 0, mode: .identical) {
+        if isCovered(by: stored, precise: 0, mode: .identical) {
             throw Rejection(
                 .programStructure, "infinite loop detected at insn \(pc)",
                 reason: "The program comes back to this point with nothing changed that could end the loop.",

@@ -75,6 +75,8 @@ struct Explorer {
     /// By subprog.
     var stackBytes: [Int]
     var isCallback: [Bool]
+    /// Bytes of its stack may be read before they are written.
+    var readsUninitialised: [Bool]
     /// Callees by subprog, for the sum of stacks.
     var callees: [Set<Int>]
     var usesContext = false
@@ -118,6 +120,7 @@ struct Explorer {
         notes = Array(repeating: Notes(), count: image.insns.count)
         stackBytes = Array(repeating: 0, count: flow.ranges.count)
         isCallback = Array(repeating: false, count: flow.ranges.count)
+        readsUninitialised = isCallback
         callees = Array(repeating: [], count: flow.ranges.count)
         entry = Entry(kind: .main, subprog: 0, isSleepable: context.isSleepable)
         entries = [entry]

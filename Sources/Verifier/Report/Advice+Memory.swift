@@ -52,26 +52,12 @@ extension Advice {
             "Only add numbers to a pointer and subtract them. To align or mask, compute the offset as a number first."
         ),
         Advice(
-            "R* 32-bit comparison of a pointer prohibited",
-            "Compare the pointers themselves, without casts to int."),
-        Advice(
-            "R* pointer comparison prohibited",
-            "Compare indices or lengths in place of pointers into different objects."),
-        Advice(
             "R* pointer * pointer prohibited",
             "Subtract only pointers into the same object; keep lengths in variables of their own."),
         Advice("R* tried to subtract pointer from scalar", "Swap the operands: end - start."),
-        Advice("R* partial copy of pointer", "Keep pointers in 64-bit variables: no casts to int or short."),
         Advice(
             "R* sign-extending load of a pointer",
             "Load the pointer into a pointer variable, not into an int."),
-        Advice(
-            "R* leaks addr as return value",
-            "Return a number. To tell whether there was a pointer: `return p != 0;`."),
-        Advice(
-            "R* leaks addr into *",
-            "Store a number, an index perhaps, in place of the pointer; to keep a kernel object, use a __kptr field and bpf_kptr_xchg()."
-        ),
         Advice(
             "cannot return stack pointer to the caller",
             "Let the caller declare the variable and pass its address."),
@@ -114,6 +100,11 @@ extension Advice {
             let index = evidence.index ?? "i"
             return
                 "Make `\(index)` unsigned, or add `if (\(index) < 0) return 0;` \(evidence.beforeLine), beside the check of its upper end."
+        },
+        Advice("R* unbounded memory access, make sure*") { evidence in
+            let index = evidence.index ?? "i"
+            return
+                "Bound `\(index)` before it is added: `if (\(index) >= N) return 0;`, with N the number of elements."
         },
         Advice("R* unbounded memory access*") { evidence in
             "Bound the size \(evidence.beforeLine): `if (size > sizeof(buffer)) size = sizeof(buffer);`."
@@ -162,6 +153,9 @@ extension Advice {
             "R* cannot write through an untrusted pointer*",
             "Write through the argument that the op was given, not through a pointer read from a struct."),
         Advice(
+            "misaligned stack access off * size *",
+            "Access variables on the stack with their own types: the address must be a multiple of the size."),
+        Advice(
             "misaligned access off * size *",
             "Align the variable to its size: atomic operations need it. Put it first in the struct, or pad before it."
         ),
@@ -180,16 +174,10 @@ extension Advice {
     ]
 
     static let stack: [Advice] = [
-        Advice("invalid read from stack off *+* size *") { evidence in
-            "Give the variable a value where it is declared: `= {}`. Padding counts too: with `= {}` or __builtin_memset() it is zeroed."
-        },
         Advice(
             "invalid read from stack off *: it holds *", "Leave the object on the stack to its own functions."
         ),
         Advice("cannot overwrite * at stack off *", "Destroy the object before its memory is used again."),
-        Advice(
-            "leaking pointer from stack off *",
-            "The struct that is passed holds a pointer: zero it first, or pass only the numbers."),
         Advice("invalid * stack R* off=* size=*") { evidence in
             guard let offset = evidence.number(2), let size = evidence.number(3) else { return nil }
             if offset < -512 {
@@ -204,9 +192,6 @@ extension Advice {
         Advice(
             "cannot spill pointers to stack into stack frame of the caller",
             "Return the value in place of storing the address of a local variable in the caller's."),
-        Advice(
-            "variable offset write of a pointer to stack R*",
-            "Store pointers in variables of their own, not in an array with a computed index."),
         Advice("invalid size of register *", "Copy pointers whole: 8 bytes, in a pointer variable."),
         Advice(
             "combined stack size of the calls is *. Too large",

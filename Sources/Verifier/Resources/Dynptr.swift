@@ -154,8 +154,7 @@ extension State {
     /// Slices point into what a dynptr stands for; they end with it.
     mutating func forgetSlices(ofDynptr id: UInt32) {
         forEachRegister { register in
-            if register.kind == .memory, register.owner == id { register = .uninitialised }
+            if register.kind == .memory, register.owner == id { register = .unknown }
         }
-        dropDeadSpills()
     }
 }

@@ -100,8 +100,7 @@ extension Explorer {
     /// Objects that a list or tree owns may go once its lock is released.
     mutating func forgetNonOwning() {
         state.forEachRegister { register in
-            if register.flags.contains(.nonOwning) { register = .uninitialised }
+            if register.flags.contains(.nonOwning) { register = .unknown }
         }
-        state.dropDeadSpills()
     }
 }

@@ -29,9 +29,8 @@ extension State {
     mutating func release(_ reference: UInt32) {
         held.drop(reference: reference)
         forEachRegister { register in
-            if register.reference == reference && register.isPointer { register = .uninitialised }
+            if register.reference == reference && register.isPointer { register = .unknown }
         }
-        dropDeadSpills()
         removeDynptrs(of: reference)
     }
 

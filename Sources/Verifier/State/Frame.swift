@@ -114,18 +114,6 @@ struct State {
         set { frames[frames.count - 1].registers[register] = newValue }
     }
 
-    /// Slots that held a pointer which is no more hold nothing.
-    mutating func dropDeadSpills() {
-        for frame in frames.indices {
-            for slot in frames[frame].slots.indices
-            where frames[frame].slots[slot].hasSpill
-                && frames[frame].slots[slot].spill.kind == .uninitialised
-            {
-                frames[frame].slots[slot] = StackSlot()
-            }
-        }
-    }
-
     /// Applies `change` to every register and whole spill of all frames.
     mutating func forEachRegister(_ change: (inout Register) -> Void) {
         for frame in frames.indices {

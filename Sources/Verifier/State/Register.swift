@@ -74,10 +74,10 @@ struct Register: Equatable, Sendable {
     /// Which scalars of the path's last checkpoint this one's bounds depend on. See `Checkpoint`.
     var dependencies: UInt64
     var payload: Int32
-    /// Fixed part of a pointer's offset in bytes.
+    /// Fixed part of a pointer's offset in bytes; how far a linked number is from the start of those with its id.
     var offset: Int32
-    /// Registers with the same non-zero id hold the same number (scalars), or come from the same maybe-NULL result
-    /// or map lookup (pointers).
+    /// Registers with the same non-zero id hold numbers that are as far apart as their offsets, modulo 2^64 (scalars),
+    /// or come from the same maybe-NULL result or map lookup (pointers).
     var id: UInt32
     /// The acquired reference that this pointer stands for; 0: none.
     var reference: UInt32

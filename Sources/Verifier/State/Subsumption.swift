@@ -18,10 +18,17 @@ struct Subsumption {
     private let precise: UInt64
     private var ids: [(old: UInt32, new: UInt32)] = []
     private var unnamed: UInt32 = .max
+    /// Bit i: frame i of `new` has not written bytes that `old` has, whose value nothing below `old` relied on.
+    private var unwritten: UInt8 = 0
 
-    static func holds(_ old: State, _ new: State, precise: UInt64, mode: ComparisonMode) -> Bool {
+    /// - Parameter unwritten: set to the frames in which what follows may read bytes that `new` has not written.
+    static func holds(
+        _ old: State, _ new: State, precise: UInt64, mode: ComparisonMode, unwritten: inout UInt8
+    ) -> Bool {
         var check = Subsumption(mode: mode, precise: precise)
-        return check.states(old, new)
+        let holds = check.states(old, new)
+        unwritten = check.unwritten
+        return holds
     }
 
     private init(mode: ComparisonMode, precise: UInt64) {
@@ -50,7 +57,9 @@ struct Subsumption {
                     return false
                 }
             }
-            guard slots(old.frames[index].slots, new.frames[index].slots) || isWeakened(.stackNeedNotMatch)
+            guard
+                slots(old.frames[index].slots, new.frames[index].slots, frame: index)
+                    || isWeakened(.stackNeedNotMatch)
             else { return false }
         }
         return old.held.correspond(to: new.held) { match($0, $1) } || isWeakened(.referencesNeedNotMatch)
@@ -97,9 +106,11 @@ struct Subsumption {
     private mutating func scalars(_ old: Register, _ new: Register) -> Bool {
         if mode == .identical {
             return old.scalar == new.scalar && match(old.id, new.id)
+                && (old.id == 0 || old.offset == new.offset)
         }
         guard old.scalar.contains(new.scalar) || isWeakened(.rangesNeedNotNest) else { return false }
         if old.id == 0 { return true }
+        guard new.id == 0 || old.offset == new.offset else { return false }
         // Linked in the old state: an unlinked one of the new gets a name of its own, which matches once.
         var id = new.id
         if id == 0 {
@@ -111,19 +122,20 @@ struct Subsumption {
 
     // MARK: Stack
 
-    private mutating func slots(_ old: [StackSlot], _ new: [StackSlot]) -> Bool {
+    private mutating func slots(_ old: [StackSlot], _ new: [StackSlot], frame: Int) -> Bool {
         if mode == .identical && old.count != new.count { return false }
         for index in old.indices {
             if old[index].isUninitialised {
                 if mode == .identical && !(index < new.count && new[index].isUninitialised) { return false }
                 continue
             }
-            guard index < new.count, slot(old[index], new[index]) else { return false }
+            let other = index < new.count ? new[index] : StackSlot()
+            guard slot(old[index], other, frame: frame) else { return false }
         }
         return true
     }
 
-    private mutating func slot(_ old: StackSlot, _ new: StackSlot) -> Bool {
+    private mutating func slot(_ old: StackSlot, _ new: StackSlot, frame: Int) -> Bool {
         if old.hasSameKinds(new) {
             return old.hasSpill || old.isOpaque ? registers(old.spill, new.spill) : true
         }
@@ -139,9 +151,10 @@ struct Subsumption {
         for byte in 0..<8 {
             switch (old[byte], new[byte]) {
             case (.uninitialised, _): continue
-            case (_, .uninitialised), (_, .opaque): return false
+            case (_, .opaque): return false
             case (.zero, .zero): continue
             case (.zero, _): return false
+            case (_, .uninitialised): unwritten |= 1 << UInt8(frame)
             default: continue
             }
         }

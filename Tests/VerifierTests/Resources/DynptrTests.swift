@@ -22,8 +22,10 @@ import Verifier
     @Test func recordsAreSubmittedOnce() {
         expect(kernel.verdict(reserve + [Asm.store(.double, 6, 8, 1)] + submit + done), "")
         expect(kernel.verdict(reserve + done), "Unreleased reference")
-        expect(kernel.verdict(reserve + submit + submit + done), "R6 !read_ok")
-        expect(kernel.verdict(reserve + submit + [Asm.load(.double, 1, 6, 0)] + done), "R6 !read_ok")
+        expect(kernel.verdict(reserve + submit + submit + done), "R1 type=scalar expected=ringbuf_mem")
+        expect(
+            kernel.verdict(reserve + submit + [Asm.load(.double, 1, 6, 0)] + done),
+            "R6 invalid mem access 'scalar'")
         expect(kernel.verdict(reserve + [Asm.store(.double, 6, 16, 1)] + submit + done), "mem_size=16")
         expect(kernel.verdict(reserve + [Asm.add(6, 8)] + submit + done), "must have zero offset")
         let value = kernel.value(of: "plain")
@@ -98,7 +100,7 @@ import Verifier
             made + data + [Asm.mov(6, reg: 0)] + submitted() + [
                 Asm.jump(Opcode.jeq, 6, 0, 1), Asm.load(.double, 1, 6, 0),
             ]
-        expect(kernel.verdict(late + done), "R6 !read_ok")
+        expect(kernel.verdict(late + done), "R6 invalid mem access 'scalar'")
     }
 
     @Test func aFailedSliceReleasesNothing() {
@@ -148,7 +150,9 @@ import Verifier
             value + local(32) + data + [Asm.jump(Opcode.jne, 0, 0, 2)] + done + [Asm.mov(7, reg: 0)]
             + local(16)
         expect(kernel.verdict(remade + done), "")
-        expect(kernel.verdict(remade + [Asm.load(.double, 1, 7, 0)] + done), "R7 !read_ok")
+        expect(
+            kernel.verdict(remade + [Asm.load(.double, 1, 7, 0)] + done),
+            "R7 invalid mem access 'scalar'")
     }
 
     // MARK: Kfuncs
