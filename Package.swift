@@ -117,6 +117,9 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "BPFTests", dependencies: ["BPF", "FuzzBodies"], swiftSettings: common),
         .testTarget(name: "VerifierTests", dependencies: ["Verifier", "BPF"], swiftSettings: common),
+        // Tests/Fixtures/verifier before our verifier and the running kernel's.
+        .testTarget(
+            name: "VerifierCorpusTests", dependencies: ["OpsCore", "Verifier", "BPF"], swiftSettings: common),
         .testTarget(
             name: "JITTests", dependencies: ["JIT", "Verifier", "BPF", "CShim"], swiftSettings: common),
         // What must hold for any bytes: replayed over Tests/Corpus by unit tests, driven by libFuzzer in Fuzz/run.

@@ -76,7 +76,7 @@ import Testing
             Asm.mov(8, reg: 0), Asm.mov(1, reg: 7), Asm.call(helper: "sk_release"),
             Asm.jump(Opcode.jeq, 8, 0, 1), Asm.load(.word, 2, 8, 0),
         ]
-        #expect(try problem(Self.lookup + cast + Self.done) == "R8 !read_ok")
+        #expect(try problem(Self.lookup + cast + Self.done) == "R8 invalid mem access 'scalar'")
         // A NULL cast is no reason to forget the socket.
         let unreleased: [Instruction] = [
             Asm.jump(Opcode.jeq, 0, 0, 2), Asm.mov(1, reg: 0), Asm.call(helper: "tcp_sock"),
@@ -96,7 +96,7 @@ import Testing
         var later = insns
         later.insert(Asm.load(.byte, 0, 7, 0), at: 9)
         later[5].offset = 4
-        #expect(try problem(later) == "R7 !read_ok")
+        #expect(try problem(later) == "R7 invalid mem access 'scalar'")
     }
 
     // MARK: Maps

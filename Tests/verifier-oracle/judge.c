@@ -7,6 +7,7 @@
  *
  *     {"object": path, "program": function name, "section": name,
  *      "verdict": "accept" | "reject" | "error",
+ *      "btf": whether the kernel took the object's BTF; libbpf goes on without it where it is not needed,
  *      "errno": 0 or what bpf(2) answered, "insns": instructions of the loaded image (0 if not accepted),
  *      "processed": instructions that the kernel's verifier processed, "verify_us": its own "verification time",
  *      "log": [last lines of the verifier's log]}
@@ -40,6 +41,7 @@ static char library_log[2048];
 struct verdict {
     const char *name;
     int error;
+    bool hasBTF;
     size_t insns;
     unsigned long processed, microseconds;
 };
@@ -137,6 +139,7 @@ static struct verdict load(const char *path, const char *program, int level)
         } else if (verifier_log[0]) {
             verdict.name = "reject";
         }
+        verdict.hasBTF = bpf_object__btf_fd(object) >= 0;
         verdict.processed = number_after("processed ");
         verdict.microseconds = number_after("verification time ");
     }
@@ -179,8 +182,9 @@ static int judge_object(const char *path, int repeat)
         print_string(name, strlen(name));
         printf(", \"section\": ");
         print_string(section, strlen(section));
-        printf(", \"verdict\": \"%s\", \"errno\": %d, \"insns\": %zu, \"processed\": %lu, \"verify_us\": %lu, \"log\": [",
-               verdict.name, verdict.error, verdict.insns, verdict.processed, verdict.microseconds);
+        printf(", \"verdict\": \"%s\", \"btf\": %s, \"errno\": %d, \"insns\": %zu, \"processed\": %lu, ", verdict.name,
+               verdict.hasBTF ? "true" : "false", verdict.error, verdict.insns, verdict.processed);
+        printf("\"verify_us\": %lu, \"log\": [", verdict.microseconds);
         print_tail(verifier_log[0] ? verifier_log : library_log, LOG_LINES);
         printf("]}\n");
         fflush(stdout);
