@@ -10,6 +10,7 @@ struct A64Frame {
     private let isLeaf: Bool
     private let saved: [(A64Register, A64Register)]
     private let stackBytes: Int32
+    private let clearsStack: Bool
 
     init(_ shape: SubprogShape) {
         let kept = (6...10 as ClosedRange<UInt8>).filter(shape.uses).map { A64RegisterMap.machine[Int($0)] }
@@ -19,6 +20,7 @@ struct A64Frame {
         isLeaf = !shape.makesCalls && kept.isEmpty
         // At most 512, the limit of a chain of calls.
         stackBytes = shape.uses(10) ? Int32((shape.stackBytes + 15) & ~15) : 0
+        clearsStack = shape.clearsStack
     }
 
     func emitPrologue(_ assembler: inout A64Assembler) {
@@ -30,7 +32,11 @@ struct A64Frame {
         {
             assembler.add(.x, A64RegisterMap.machine[10], .sp, immediate: 0)
         }
-        if stackBytes > 0 { assembler.add(.x, .sp, .sp, immediate: -stackBytes) }
+        if clearsStack {
+            for _ in stride(from: 0, to: stackBytes, by: 16) { assembler.push(.zero, .zero) }
+        } else if stackBytes > 0 {
+            assembler.add(.x, .sp, .sp, immediate: -stackBytes)
+        }
     }
 
     /// Hands R0 over, undoes the prologue and returns.
