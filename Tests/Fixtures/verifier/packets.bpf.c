@@ -143,7 +143,7 @@ SEC("xdp") EXPECT_ACCEPT int written(struct xdp_md *xdp)
     return XDP_TX;
 }
 
-SEC("xdp") EXPECT_REJECT("R6 invalid mem access") int forgotten_when_the_head_moves(struct xdp_md *xdp)
+SEC("xdp") EXPECT_REJECT("invalid mem access 'scalar'") int forgotten_when_the_head_moves(struct xdp_md *xdp)
 {
     PACKET(xdp, data, end);
 
