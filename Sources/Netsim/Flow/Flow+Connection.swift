@@ -33,8 +33,7 @@ extension Flow {
         let stamp = stampTransmission()
         appendSegment(
             Segment(
-                seq: isn, end: isn &+ 1, sentNanoseconds: stamp, firstTxMstamp: 0, deliveredMstamp: 0,
-                delivered: 0, deliveredCE: 0, next: 0, previous: 0, flags: .syn))
+                seq: isn, end: isn &+ 1, sentNanoseconds: stamp, flags: .syn))
         tp.pointee.packets_out = 1
         sendSYN()
         setRetransmitTimer(PendingTimer.retransmit, after: tp.rto)

@@ -8,7 +8,7 @@ internal import KernelABI
 struct FlowState {
     let engine: Engine
     let index: UInt32
-    var generation: UInt32 = 0
+    var generation: UInt16 = 0
     var phase: FlowPhase = .idle
 
     // The sender.
@@ -28,6 +28,8 @@ struct FlowState {
     var pacingDeadline = Nanoseconds.never
     /// Kernel: `icsk_timeout`, in jiffies.
     var retransmitJiffies: UInt64 = 0
+    /// Jiffy in which `retransmitDeadline` was computed.
+    var retransmitSetAt: UInt64 = 0
     /// What was written and has not been sent, `snd_nxt ..< write_seq`, as the kernel's write queue cuts it.
     var chunks: Ring<WriteChunk>
     /// What the write() that goes on has not handed over yet.

@@ -15,6 +15,8 @@ struct Segment {
         /// Last of the segments that left as one packet of TSO.
         static let endsBurst = Flags(rawValue: 256)
         static let push = Flags(rawValue: 512)
+        /// Its delivery state has not been used for a rate sample yet.
+        static let hasRate = Flags(rawValue: 1024)
 
         @inline(__always) var isRetransmission: Bool {
             !isDisjoint(with: [.retransmitted, .everRetransmitted])
@@ -22,20 +24,30 @@ struct Segment {
     }
 
     var seq: UInt32
-    /// After its payload and its SYN or FIN.
-    var end: UInt32
+    /// Sequence numbers it takes: payload, SYN and FIN.
+    private var length: UInt16
+    var flags: Flags
     /// Last transmission, on the programs' clock.
     var sentNanoseconds: UInt64
-    /// Delivery state when it was last sent, microseconds and segments; `deliveredMstamp` 0 means "used up".
-    var firstTxMstamp: UInt64
-    var deliveredMstamp: UInt64
-    var delivered: UInt32
-    var deliveredCE: UInt32
-    /// Neighbours in the list by time of transmission; numbers in the ring, or `Segment.none`.
-    var next: UInt32
-    var previous: UInt32
-    var flags: Flags
+    /// Delivery state when it was last sent: the low bits of microseconds, and segments. Segments live minutes at most.
+    var firstTxMstamp: UInt32 = 0
+    var deliveredMstamp: UInt32 = 0
+    var delivered: UInt32 = 0
+    var deliveredCE: UInt32 = 0
+    /// Neighbours in the list by time of transmission; numbers in the ring, or `FlowState.none`.
+    var next: UInt32 = 0
+    var previous: UInt32 = 0
 
+    /// - Parameter end: at most 65,535 after `seq`.
+    init(seq: UInt32, end: UInt32, sentNanoseconds: UInt64, flags: Flags) {
+        self.seq = seq
+        length = UInt16(truncatingIfNeeded: end &- seq)
+        self.flags = flags
+        self.sentNanoseconds = sentNanoseconds
+    }
+
+    /// After its payload and its SYN or FIN.
+    @inline(__always) var end: UInt32 { seq &+ UInt32(length) }
     @inline(__always) var sentMicroseconds: UInt64 { sentNanoseconds / 1000 }
     @inline(__always) var payload: UInt32 {
         end &- seq &- (flags.contains(.fin) ? 1 : 0) &- (flags.contains(.syn) ? 1 : 0)

@@ -12,12 +12,12 @@ struct Acknowledgement {
     }
     var due: Nanoseconds
     var flow: UInt32
-    var generation: UInt32
     var ack: UInt32
     /// Bytes, already scaled.
     var window: UInt32
     var tsval: UInt32
     var tsecr: UInt32
+    var generation: UInt16
     var flags: Flags
     var sackCount: UInt8
     var sacks: (tcp_sack_block, tcp_sack_block, tcp_sack_block, tcp_sack_block)

@@ -19,7 +19,6 @@ struct Packet {
     /// End of service at the link it is on.
     var serviceEnd: Nanoseconds
     var flow: UInt32
-    var generation: UInt32
     var seq: UInt32
     /// Timestamp option: sender's clock in milliseconds, and the echo.
     var tsval: UInt32
@@ -28,8 +27,26 @@ struct Packet {
     var length: UInt16
     /// IP bytes, what the link serves and its buffer counts.
     var wireLength: UInt16
+    /// Low bits of the flow's count of connections.
+    var generation: UInt16
     var hop: UInt8
     var flags: Flags
+
+    init(
+        serviceEnd: Nanoseconds, flow: UInt32, generation: UInt16, seq: UInt32, tsval: UInt32, tsecr: UInt32,
+        length: UInt16, wireLength: UInt16, hop: UInt8, flags: Flags
+    ) {
+        self.serviceEnd = serviceEnd
+        self.flow = flow
+        self.seq = seq
+        self.tsval = tsval
+        self.tsecr = tsecr
+        self.length = length
+        self.wireLength = wireLength
+        self.generation = generation
+        self.hop = hop
+        self.flags = flags
+    }
 
     /// Sequence space it takes: payload, plus one for SYN and for FIN.
     @inline(__always) var endSeq: UInt32 {

@@ -162,8 +162,9 @@ extension Flow {
         if ecnFlags & UInt8(TCP_ECN_DEMAND_CWR) != 0, ecnFlags & UInt8(TCP_ECN_OK) != 0 { flags.insert(.ece) }
         let empty = tcp_sack_block(start_seq: 0, end_seq: 0)
         var packet = Acknowledgement(
-            due: 0, flow: pointee.index, generation: pointee.generation, ack: ack, window: rp.pointee.rcv_wnd,
-            tsval: engine.timestamp, tsecr: rp.pointee.rx_opt.ts_recent, flags: flags, sackCount: 0,
+            due: 0, flow: pointee.index, ack: ack, window: rp.pointee.rcv_wnd,
+            tsval: engine.timestamp, tsecr: rp.pointee.rx_opt.ts_recent,
+            generation: pointee.generation, flags: flags, sackCount: 0,
             sacks: (empty, empty, empty, empty))
         addBlocks(to: &packet)
         rp.pointee.segs_out &+= 1

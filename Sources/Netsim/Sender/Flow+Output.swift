@@ -187,9 +187,7 @@ extension Flow {
                 tp.pointee.write_seq &+= 1
             }
             var segment = Segment(
-                seq: tp.pointee.snd_nxt, end: end, sentNanoseconds: stamp, firstTxMstamp: 0,
-                deliveredMstamp: 0,
-                delivered: 0, deliveredCE: 0, next: 0, previous: 0, flags: flags)
+                seq: tp.pointee.snd_nxt, end: end, sentNanoseconds: stamp, flags: flags)
             noteSent(&segment, isFirstInFlight: isFirst)
             isFirst = false
             if left == 0 {

@@ -10,8 +10,9 @@ extension Flow {
             tp.pointee.first_tx_mstamp = sent
             tp.pointee.delivered_mstamp = sent
         }
-        segment.firstTxMstamp = tp.pointee.first_tx_mstamp
-        segment.deliveredMstamp = tp.pointee.delivered_mstamp
+        segment.firstTxMstamp = UInt32(truncatingIfNeeded: tp.pointee.first_tx_mstamp)
+        segment.deliveredMstamp = UInt32(truncatingIfNeeded: tp.pointee.delivered_mstamp)
+        segment.flags.insert(.hasRate)
         segment.delivered = tp.pointee.delivered
         segment.deliveredCE = tp.pointee.delivered_ce
         if tp.appLimited != 0 { segment.flags.insert(.appLimited) } else { segment.flags.remove(.appLimited) }
@@ -19,7 +20,7 @@ extension Flow {
 
     /// The sample of an ACK takes the most recently sent of the segments it delivers. Kernel: `tcp_rate_skb_delivered`.
     @inline(__always) func noteDelivered(_ segment: UnsafeMutablePointer<Segment>) {
-        guard segment.pointee.deliveredMstamp != 0 else { return }
+        guard segment.pointee.flags.contains(.hasRate) else { return }
         let rs = engine.pointee.rateSample
         let sent = segment.pointee.sentMicroseconds
         if rs.pointee.prior_delivered == 0
@@ -27,14 +28,17 @@ extension Flow {
         {
             rs.pointee.prior_delivered_ce = segment.pointee.deliveredCE
             rs.pointee.prior_delivered = segment.pointee.delivered
-            rs.pointee.prior_mstamp = segment.pointee.deliveredMstamp
+            let now = tp.pointee.tcp_mstamp
+            let age = UInt32(truncatingIfNeeded: now) &- segment.pointee.deliveredMstamp
+            rs.pointee.prior_mstamp = now &- UInt64(age)
             rs.pointee.is_app_limited = segment.pointee.flags.contains(.appLimited)
             rs.pointee.is_retrans = segment.pointee.flags.isRetransmission
             rs.pointee.last_end_seq = segment.pointee.end
             tp.pointee.first_tx_mstamp = sent
-            rs.pointee.interval_us = Int(truncatingIfNeeded: sent &- segment.pointee.firstTxMstamp)
+            rs.pointee.interval_us = Int(
+                UInt32(truncatingIfNeeded: sent) &- segment.pointee.firstTxMstamp)
         }
-        if segment.pointee.flags.contains(.sacked) { segment.pointee.deliveredMstamp = 0 }
+        if segment.pointee.flags.contains(.sacked) { segment.pointee.flags.remove(.hasRate) }
     }
 
     /// Completes the sample. Kernel: `tcp_rate_gen`.

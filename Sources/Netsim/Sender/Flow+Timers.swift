@@ -77,8 +77,17 @@ extension Flow {
         }
         jiffies = min(jiffies, rtoMaxJiffies)
         tp.pointee.inet_conn.icsk_pending = kind
-        pointee.retransmitJiffies = engine.jiffies64 &+ UInt64(jiffies)
-        pointee.retransmitDeadline = engine.wheelTime(of: pointee.retransmitJiffies)
+        let now = engine.jiffies64
+        let expires = now &+ UInt64(jiffies)
+        // Mostly it is put off to where it is: an ACK and what it lets out set it twice in a jiffy.
+        if pointee.retransmitDeadline != .never, pointee.retransmitJiffies == expires,
+            pointee.retransmitSetAt == now
+        {
+            return
+        }
+        pointee.retransmitJiffies = expires
+        pointee.retransmitSetAt = now
+        pointee.retransmitDeadline = engine.wheelTime(of: expires)
         armSlow()
     }
 
