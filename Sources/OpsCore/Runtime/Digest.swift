@@ -26,11 +26,14 @@ final class ObjectDigest: Sendable {
         }
     }
 
+    /// nil: it is still being made.
+    var ready: String? { digest.withLock { $0 } }
+
     /// Called once.
     func wait() -> String {
-        if let ready = digest.withLock({ $0 }) { return ready }
+        if let ready { return ready }
         done.wait()
-        return digest.withLock { $0 } ?? ""
+        return ready ?? ""
     }
 }
 

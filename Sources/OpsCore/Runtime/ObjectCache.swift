@@ -3,8 +3,10 @@ import Synchronization
 /// What makes two loads of an object the same to the verifier and the compiler.
 struct PreparedKey: Hashable, Sendable {
     var sha256: String
-    /// Of the target BTF, which stands for subsystem and profile.
-    var target: UInt32
+    /// As asked for; nil: the default.
+    var profile: String?
+    /// How many subsystems there are to choose the target from: they are only ever added.
+    var subsystemCount: Int
     var kconfig: [String: String]
     /// `.rodata` values are constants in the code; the others do no harm here.
     var globals: [String: [UInt8]]

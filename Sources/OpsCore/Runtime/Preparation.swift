@@ -13,13 +13,11 @@ struct Preparation {
     /// - Throws: what the first failing step says; with `options.keepGoing`, only what concerns the whole object.
     func run() throws(OpsError) -> PreparedObject {
         let digest = ObjectDigest(of: bytes)
+        if let sha256 = digest.ready, let known = core.cache.find(key(sha256)) { return known }
         let spec = try core.measure(.parse) { () throws(OpsError) in try Self.parse(bytes, name: name) }
         let target = try core.target(for: spec, profile: options.profile, wanted: options.maps)
         let sha256 = core.measure(.hash) { digest.wait() }
-        let key = PreparedKey(
-            sha256: sha256, target: target.profile.btf.id, kconfig: options.kconfig, globals: options.globals,
-            maps: options.maps.map(Set.init), keepsGoing: options.keepGoing)
-        if let known = core.cache.find(key) { return known }
+        if let known = core.cache.find(key(sha256)) { return known }
 
         let selection: LinkOptions.Selection = options.maps.map { .named(Set($0)) } ?? .automatic
         let linked = try core.measure(.link) { () throws(OpsError) in
@@ -31,8 +29,15 @@ struct Preparation {
         }
         let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
         let prepared = try builder.build(name: name, sha256: sha256, spec: spec)
-        core.cache.insert(prepared, for: key)
+        core.cache.insert(prepared, for: key(sha256))
         return prepared
+    }
+
+    private func key(_ sha256: String) -> PreparedKey {
+        PreparedKey(
+            sha256: sha256, profile: options.profile,
+            subsystemCount: core.types.withLock { $0.subsystems.count }, kconfig: options.kconfig,
+            globals: options.globals, maps: options.maps.map(Set.init), keepsGoing: options.keepGoing)
     }
 
     static func parse(_ bytes: [UInt8], name: String) throws(OpsError) -> ObjectSpec {
