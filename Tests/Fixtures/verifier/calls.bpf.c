@@ -199,7 +199,7 @@ SEC("socket") EXPECT_REJECT("") int too_little_memory_for_a_global_function(stru
     return global_reads((void *)small);
 }
 
-SEC("socket") EXPECT_REJECT("mem_or_null") SUGGESTS("if (!entry) return 0;") int a_global_function_does_not_test(struct __sk_buff *skb)
+SEC("socket") EXPECT_REJECT("mem_or_null") SUGGESTS("if (!p) return 0;") int a_global_function_does_not_test(struct __sk_buff *skb)
 {
     struct entry entry = {.c = skb->len};
 

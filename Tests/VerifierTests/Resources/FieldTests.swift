@@ -26,7 +26,9 @@ import Verifier
     @Test func tasksAreReleased() {
         expect(kernel.verdict(task + [Asm.load(.word, 1, 8, 0)] + release(8) + done), "")
         expect(kernel.verdict(task + done), "Unreleased reference")
-        expect(kernel.verdict(task + release(8) + [Asm.load(.word, 1, 8, 0)] + done), "R8 !read_ok")
+        expect(
+            kernel.verdict(task + release(8) + [Asm.load(.word, 1, 8, 0)] + done),
+            "R8 invalid mem access 'scalar'")
     }
 
     // MARK: Kptrs. `owned` at 0, `loose` at 8, `local` at 16, a number at 24.
@@ -42,7 +44,7 @@ import Verifier
         expect(kernel.verdict(start + exchange(at: 0, with: 8) + done), "Unreleased reference")
         expect(
             kernel.verdict(start + exchange(at: 0, with: 8) + releaseIfAny(7) + release(8) + done),
-            "R8 !read_ok")
+            "arg#0 expected pointer to struct task_struct, got scalar")
         let value = kernel.value(of: "pointers")
         expect(kernel.verdict(value + exchange(at: 0, with: nil) + releaseIfAny(7) + done), "")
         expect(kernel.verdict(value + exchange(at: 8, with: nil) + done), "kptr isn't referenced kptr")
