@@ -44,6 +44,7 @@ bench: deps
 	Benchmarks/run
 	Benchmarks/loading.sh
 	Benchmarks/netsim
+	Benchmarks/verify
 
 fuzz: deps
 	Fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED)

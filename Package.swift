@@ -30,6 +30,7 @@ let package = Package(
         .executable(name: "opsctl", targets: ["opsctl"]),
         .library(name: "OpsCore", targets: ["OpsCore"]),
         .executable(name: "differential", targets: ["differential-tool"]),
+        .executable(name: "verifier-bench", targets: ["verifier-bench"]),
         .executable(name: "bpf-conformance-plugin", targets: ["bpf-conformance-plugin"]),
     ] + fuzzers.map { .library(name: "Fuzz\($0)", type: .static, targets: ["Fuzz\($0)"]) },
     dependencies: [
@@ -148,6 +149,10 @@ let package = Package(
             path: "Tests/Differential", swiftSettings: common),
         .executableTarget(
             name: "differential-tool", dependencies: ["Differential"], path: "Tests/DifferentialTool",
+            swiftSettings: common),
+        // Times the verifier: see Benchmarks/verify.
+        .executableTarget(
+            name: "verifier-bench", dependencies: ["OpsCore", "Netsim"], path: "Benchmarks/VerifierBench",
             swiftSettings: common),
         .testTarget(
             name: "DifferentialTests",
