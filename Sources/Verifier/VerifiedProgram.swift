@@ -19,10 +19,12 @@ package struct VerifiedProgram: Sendable {
     package let returnsValue: Bool
     /// Scalar arguments known before the program starts need no context array; see the JIT's entries.
     package let usesContext: Bool
+    package let uses: ProgramUses
 
     init(
         image: ProgramImage, contextName: String, facts: [InsnFacts], frames: [FrameFacts], stackBytes: Int,
-        bound: UInt64, processed: Int, returnsValue: Bool, usesContext: Bool
+        bound: UInt64, processed: Int, returnsValue: Bool, usesContext: Bool,
+        uses: ProgramUses
     ) {
         self.image = image
         self.contextName = contextName
@@ -33,6 +35,7 @@ package struct VerifiedProgram: Sendable {
         self.processed = processed
         self.returnsValue = returnsValue
         self.usesContext = usesContext
+        self.uses = uses
     }
 }
 

@@ -112,6 +112,7 @@ extension Explorer {
         return VerifiedProgram(
             image: image, contextName: context.name, facts: facts, frames: frames, stackBytes: total,
             bound: bound,
-            processed: processed, returnsValue: signature.result != .void, usesContext: usesContext)
+            processed: processed, returnsValue: signature.result != .void, usesContext: usesContext,
+            uses: uses)
     }
 }

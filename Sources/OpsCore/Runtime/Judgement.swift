@@ -9,6 +9,25 @@ func judge(_ image: ProgramImage, in context: ProgramContext) throws(OpsError) -
     }
 }
 
+extension VerifiedProgram {
+    /// Refuses by name what is safe, but has no implementation here.
+    func checkRunnable(with table: HelperTable) throws(OpsError) {
+        let helpers = uses.helpers.filter { table[$0] == nil }.sorted().map { HelperPrototype.name(of: $0) }
+        let kfuncs = uses.kfuncs.filter { table.kfunc(named: $0) == nil }.sorted()
+        let maps = uses.mapsOfMaps.sorted().map { "map of maps '\(image.maps[$0].name)'" }
+        let missing =
+            helpers.map { "helper \($0)" } + kfuncs.map { "kfunc \($0)" } + maps
+            + (uses.takesKernelVariables ? ["the address of a kernel variable"] : [])
+        guard let first = missing.first else { return }
+        throw OpsError(
+            "unsupported", errno: OpsError.eopnotsupp, "program '\(image.name)': \(first) cannot be run here",
+            at: OpsError.Location(program: image.name),
+            reason: missing.count == 1
+                ? "the program is safe, and nothing here implements it"
+                : "the program is safe, and nothing here implements \(missing.joined(separator: ", "))")
+    }
+}
+
 extension OpsError {
     /// A refusal by the verifier, with the place in the C source.
     init(_ report: VerificationReport, program: String) {

@@ -63,10 +63,11 @@ struct ObjectBuilder {
         let type = target.profile.types.first { $0.ref == attachment.type }
         let context = try RegisteredType.context(
             for: attachment, type: type, program: program.image, isSleepable: program.isSleepable,
-            helpers: HelperTable.base.ids)
+            helpers: HelperTable.base.ids.union(ProgramContext.genericHelpers))
         let verified = try core.measure(.verify) { () throws(OpsError) in
             try judge(program.image, in: context)
         }
+        try verified.checkRunnable(with: helpers)
         let request = CompileRequest(
             program: verified, layout: layout, helpers: helpers.addresses,
             kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 },

@@ -35,6 +35,7 @@ extension Explorer {
         if prototype.traits.contains(.mightSleep) {
             try checkMaySleep("sleepable helper \(prototype.name)#\(id)")
         }
+        uses.helpers.insert(id)
         var facts = CallFacts()
         for (index, argument) in prototype.arguments.enumerated() {
             try check(argument, register: UInt8(index + 1), prototype, &facts)
@@ -150,8 +151,9 @@ extension Explorer {
     }
 
     /// What a lookup in a map yields, before it is tested.
-    private func element(ofMap map: Int) -> Register {
+    private mutating func element(ofMap map: Int) -> Register {
         if let inner = innerMap[map] {
+            uses.mapsOfMaps.insert(map)
             return Register(kind: .mapHandle, payload: inner, flags: .maybeNull)
         }
         switch maps[map].type {

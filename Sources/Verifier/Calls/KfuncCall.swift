@@ -44,6 +44,7 @@ extension Explorer {
         guard prototype.parameters.count <= 5, !prototype.isVariadic else {
             throw Rejection.unsupported("kfunc \(kfunc.name) with more than 5 arguments")
         }
+        uses.kfuncs.insert(kfunc.name)
         var facts = KfuncFacts(prototype: prototype, kfunc: kfunc, effect: effect)
         var index = 0
         while index < prototype.parameters.count {

@@ -235,7 +235,9 @@ extension Explorer {
         case PseudoLoad.function:
             guard let subprog = flow.subprog(startingAt: pc + 1 + Int(insn.imm)) else { return }
             state[dst] = Register(kind: .function, payload: subprog)
-        case PseudoLoad.btfID: state[dst] = try kernelVariable(TypeID(Int(insn.imm)))
+        case PseudoLoad.btfID:
+            uses.takesKernelVariables = true
+            state[dst] = try kernelVariable(TypeID(Int(insn.imm)))
         default:
             state[dst] = Register(constant: high | UInt64(UInt32(bitPattern: insn.imm)))
             if image.relocated.contains(pc) { state[dst].flags.insert(.relocated) }

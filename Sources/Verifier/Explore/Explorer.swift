@@ -80,6 +80,7 @@ struct Explorer {
     /// Callees by subprog, for the sum of stacks.
     var callees: [Set<Int>]
     var usesContext = false
+    var uses = ProgramUses()
     var fieldCache: [FieldKey: FieldAccess] = [:]
     /// Functions verified on their own so far; the last is not always the one at work.
     var entries: [Entry]
