@@ -46,6 +46,7 @@ struct Verification {
     var explorer: Explorer?
     /// For tests: see `Explorer`.
     var isPruningOff = false
+    var prunesByRanges = false
     var observesStates = false
     var watcher: Watcher?
     var isCancelled: (@Sendable () -> Bool)?
@@ -62,6 +63,7 @@ struct Verification {
         let liveness = Liveness(image, flow, mainReturnsValue: signature.result != .void)
         var explorer = Explorer(image, context, flow, liveness, signature)
         explorer.isPruningOff = isPruningOff
+        explorer.prunesByRanges = prunesByRanges
         explorer.watcher = watcher
         explorer.isCancelled = isCancelled
         if let budget { explorer.budget = budget }

@@ -5,11 +5,13 @@ import OpsCore
 import ProgramGenerator
 import Verifier
 
-/// One generated program, run in the interpreter and as machine code on instances that are equal before.
+/// One generated program, run in the interpreter and as machine code on instances that are equal before; and in the
+/// interpreter over hostile inputs, inside what the verifier has seen.
 struct Comparison {
     enum Outcome {
         case refused(String)
-        case agreed
+        /// `isInside`: every state of the interpreter was found inside one that the verifier saw.
+        case agreed(isInside: Bool)
         case differed(String)
     }
 
@@ -42,13 +44,43 @@ struct Comparison {
                 return .differed("code: \(actual)\ninterpreter: \(expected)\ninlining: \(inlines)")
             }
         }
-        return .agreed
+        let observed = ObservedStates(of: program.image, in: program.context, budget: Self.statesBudget)
+        if let violation = try violation(verified, observed) {
+            return .differed("hostile input: \(violation)")
+        }
+        return .agreed(isInside: observed != nil)
+    }
+
+    /// Instructions to look at for the states of one program; of longer ones only runs are checked.
+    private static let statesBudget = 4000
+
+    /// Runs over inputs made to hit the edges.
+    private func violation(_ verified: VerifiedProgram, _ observed: ObservedStates?) throws -> String? {
+        for input in program.hostileInputs {
+            let instance = try instance()
+            let interpreter = try Interpreter(verified, on: instance)
+            var memory = input
+            let failure: String? = try memory.withUnsafeMutableBytes { region in
+                let containment = observed.map {
+                    Containment($0, region: UInt(bitPattern: region.baseAddress))
+                }
+                if let containment { interpreter.onStep = { containment.look($0) } }
+                do {
+                    _ = try interpreter.run(region: region)
+                } catch let fault as InterpreterFault {
+                    return "accepted, but the interpreter stops: \(fault)"
+                }
+                return containment?.failure
+            }
+            if let failure { return failure }
+        }
+        return nil
     }
 
     /// The program, or why it is none.
     func verified() -> (VerifiedProgram?, Outcome) {
         switch verify(program.image, in: program.context) {
-        case .accepted(let accepted): (accepted, .agreed)
+        case .accepted(let accepted): (accepted, .agreed(isInside: false))
         case .rejected(let report), .unsupported(let report):
             (nil, .refused("\(report.problem): \(report.reason)"))
         }

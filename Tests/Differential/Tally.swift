@@ -28,6 +28,8 @@ package func compareGeneratedPrograms(count: Int, first: UInt64, trace: Int = 0)
 package struct Tally: Sendable {
     package private(set) var generated = 0
     package private(set) var accepted = 0
+    /// Of those accepted: every step lay inside what the verifier has seen; of the rest, too long, that is not known.
+    package private(set) var inside = 0
     package private(set) var differences: [String] = []
     private var refusals: [String: (count: Int, seed: UInt64)] = [:]
     private var statistics = GeneratedProgram.Statistics()
@@ -49,8 +51,9 @@ package struct Tally: Sendable {
             // Numbers apart, so that equal reasons count together.
             let kind = String(reason.map { $0.isNumber ? "#" : $0 })
             refusals[kind, default: (0, program.seed)].count += 1
-        case .agreed:
+        case .agreed(let isInside):
             accepted += 1
+            if isInside { inside += 1 }
             statistics += program.statistics
         case .differed(let text):
             accepted += 1
@@ -77,6 +80,7 @@ package struct Tally: Sendable {
         slowest = max(slowest, other.slowest)
         generated += other.generated
         accepted += other.accepted
+        inside += other.inside
         differences += other.differences
         refusals.merge(other.refusals) { ($0.count + $1.count, min($0.seed, $1.seed)) }
         statistics += other.statistics
@@ -95,6 +99,7 @@ package struct Tally: Sendable {
         means += ", memory accesses \(mean(statistics.memoryAccesses)), atomics \(mean(statistics.atomics))"
         var lines = [
             "generated \(generated), accepted \(accepted) (\(share) %), different \(differences.count), \(time) s",
+            "every step inside the verifier's states: \(inside) programs",
             means, "slowest: seed \(slowest.seed), \(slowest.time)",
         ]
         for (kind, refusal) in refusals.sorted(by: { $0.value.count > $1.value.count }).prefix(12) {

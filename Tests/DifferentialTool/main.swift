@@ -2,7 +2,8 @@ import Differential
 import Foundation
 
 // differential [--aarch64] [COUNT [SEED [TRACE]]]: compares interpreter and machine code on COUNT generated programs, seeds SEED,
-// SEED + 1, …: R0, memory, stack (folded into R0), maps, fuel, random state. A report names the seed of a program that
+// SEED + 1, …: R0, memory, stack (folded into R0), maps, fuel, random state. Then runs each in the interpreter over
+// hostile inputs and looks whether every step lies inside what the verifier has seen. A report names the seed of one that
 // differs; `differential 1 SEED 2` runs and prints it alone. Exits 1 if any differs. `differential --aarch64 …` runs the
 // code of the AArch64 generator instead, under qemu-user.
 var words = Array(CommandLine.arguments.dropFirst())

@@ -10,6 +10,22 @@ package struct GeneratedProgram: Sendable {
     package var input: [UInt8]
     package var statistics: Statistics
 
+    /// The input itself, zeros, ones, and words at which arithmetic goes wrong.
+    package var hostileInputs: [[UInt8]] {
+        var random = SplitMix(seed: seed &+ 0x5eed)
+        var edges: [UInt8] = []
+        while edges.count < input.count {
+            let word = random.wide()
+            for shift in stride(from: UInt64(0), to: 64, by: 8) {
+                edges.append(UInt8(truncatingIfNeeded: word >> shift))
+            }
+        }
+        return [
+            input, [UInt8](repeating: 0, count: input.count), [UInt8](repeating: 0xff, count: input.count),
+            Array(edges.prefix(input.count)),
+        ]
+    }
+
     /// What was generated, for the distribution that a test prints.
     package struct Statistics: Sendable {
         package var insns = 0
@@ -42,12 +58,13 @@ package enum GeneratedHelper {
     package static let ktime: Int32 = 5
     package static let prandom: Int32 = 7
     package static let cpu: Int32 = 8
+    package static let probeRead: Int32 = 113
     package static let jiffies: Int32 = 118
     package static let forEachMapElement: Int32 = 164
     package static let loop: Int32 = 181
 
     package static let all: Set<Int32> = [
-        mapLookup, mapUpdate, mapDelete, ktime, prandom, cpu, jiffies, forEachMapElement, loop,
+        mapLookup, mapUpdate, mapDelete, ktime, prandom, cpu, probeRead, jiffies, forEachMapElement, loop,
     ]
 }
 

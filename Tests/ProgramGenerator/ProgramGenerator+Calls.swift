@@ -10,6 +10,23 @@ extension ProgramGenerator {
             ]))
     }
 
+    /// A helper that fills memory whose size is in a register: all of a window, or as much as a number says.
+    mutating func writeSizedHelper() {
+        guard let window = writeWindow() else { return writeClockHelper() }
+        let kept = state.changeable.filter { $0 >= 7 }
+        emit(.mov64(1, 10))
+        emit(.alu64(Opcode.add, 1, imm: Int32(window.offset)))
+        if kept.isEmpty || random.chance(30) {
+            emit(.mov64(2, imm: Int32(random.below(window.byteCount + 1))))
+        } else {
+            emit(.mov64(2, random.pick(kept)))
+            emit(.alu64(Opcode.and, 2, imm: 15))
+        }
+        // No address: the helper finds nothing there and says so.
+        emit(.mov64(3, imm: 0))
+        emitCall(GeneratedHelper.probeRead)
+    }
+
     private mutating func emitCall(_ helper: Int32) {
         statistics.helperCalls += 1
         emit(.call(helper))

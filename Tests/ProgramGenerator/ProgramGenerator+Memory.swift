@@ -76,32 +76,118 @@ extension ProgramGenerator {
         emitAccess(size, base: base, offset: offset)
     }
 
-    /// With an offset that is known only to lie below a limit, by a mask or by a branch.
-    private mutating func writeVariableAccess(base: UInt8, byteCount: Int) {
+    /// With an offset that is known only to lie below a limit.
+    ///
+    /// - Parameter isAligned: to a multiple of its size, as the stack wants it.
+    private mutating func writeVariableAccess(base: UInt8, byteCount: Int, isAligned: Bool = false) {
         let size = size()
         let free = state.writable.filter { (1...5).contains($0) && $0 != base }
         guard let pointer = free.isEmpty ? nil : random.pick(free) else { return writeArithmetic() }
-        let limit = byteCount - size.byteCount
-        var skip: Int?
         emit(.mov64(pointer, number()))
-        // The largest mask of ones that stays within the limit.
-        let mask = (1 << (Int.bitWidth - (limit + 1).leadingZeroBitCount - 1)) - 1
         let before = state
-        if random.chance(60) || limit == 0 {
-            emit(
-                .alu64(Opcode.and, pointer, imm: Int32(mask & ~(random.chance(50) ? size.byteCount - 1 : 0))))
-        } else {
-            skip = insns.count
-            emit(Instruction(opcode: Opcode.jgt | 0x05, dst: pointer, imm: Int32(limit)))
-        }
+        state.kinds[Int(pointer)] = .pinned(isNumber: true)
+        let skips = writeLimit(of: pointer, byteCount - size.byteCount, size)
+        if random.chance(20) { writeRoundTrip(of: pointer, byteCount - size.byteCount) }
+        if isAligned { emit(.alu64(Opcode.and, pointer, imm: Int32(-size.byteCount))) }
         emit(.alu64(Opcode.add, pointer, base))
         state.kinds[Int(pointer)] = .pinned(isNumber: false)
         emitAccess(size, base: pointer, offset: 0, mayBeAtomic: false)
-        if let skip {
-            land(skip)
+        state.kinds[Int(pointer)] = before.kinds[Int(pointer)]
+        if !skips.isEmpty {
+            for skip in skips { land(skip) }
             state.join(before)
         }
         state.kinds[Int(pointer)] = .nothing
+    }
+
+    /// Makes the number in a register at most `limit`, by arithmetic, or by branches whose jumps are returned.
+    private mutating func writeLimit(of register: UInt8, _ limit: Int, _ size: AccessSize) -> [Int] {
+        func jump(_ operation: UInt8, _ imm: Int, wide: Bool = true) -> Int {
+            emit(Instruction(opcode: operation | (wide ? 0x05 : 0x06), dst: register, imm: Int32(imm)))
+            return insns.count - 1
+        }
+        let mask = Self.mask(within: limit), maskBits = mask.nonzeroBitCount
+        switch limit == 0 ? 0 : random.below(12) {
+        case 0..<4:
+            let aligned = random.chance(50) ? size.byteCount - 1 : 0
+            emit(.alu64(Opcode.and, register, imm: Int32(mask & ~aligned)))
+            return []
+        case 4:
+            emit(.alu64(Opcode.mod, register, imm: Int32(limit + 1)))
+            return []
+        case 5:
+            emit(.alu64(Opcode.rsh, register, imm: Int32(64 - maskBits)))
+            return []
+        case 6, 7: return [jump(Opcode.jgt, limit)]
+        case 8: return [jump(Opcode.jsgt, limit), jump(Opcode.jslt, 0)]
+        case 9:
+            // The low half alone, and nothing above it.
+            emit(Instruction(opcode: 0xbc, dst: register, src: register))
+            return [jump(Opcode.jge, limit + 1, wide: false)]
+        case 10:
+            // No bit that would be too much.
+            return [jump(Opcode.jset, ~mask)]
+        default:
+            let free = state.writable.filter { (1...5).contains($0) && $0 != register }
+            guard let other = free.first else { return [jump(Opcode.jgt, limit)] }
+            emit(.mov64(other, imm: Int32(limit)))
+            state.kinds[Int(other)] = .number
+            emit(
+                Instruction(opcode: random.pick([Opcode.jgt, Opcode.jsgt]) | 0x0d, dst: register, src: other))
+            let first = insns.count - 1
+            return [first, jump(Opcode.jslt, 0)]
+        }
+    }
+
+    /// The largest mask of ones that stays within a limit.
+    private static func mask(within limit: Int) -> Int {
+        (1 << (Int.bitWidth - (limit + 1).leadingZeroBitCount - 1)) - 1
+    }
+
+    /// To the stack and back, maybe in part: a small number stays small.
+    private mutating func writeRoundTrip(of register: UInt8, _ limit: Int) {
+        let offset = stackOffset(.double)
+        guard state.isFree(offset: offset, count: 8) else { return }
+        emit(.store(.double, 10, Int16(offset), register))
+        state.markWritten(offset: offset, count: 8)
+        if random.chance(30) {
+            // A byte above the lowest changes: what is left of the number is any byte.
+            emit(
+                Instruction(
+                    opcode: 0x62 | AccessSize.byte.rawValue, dst: 10,
+                    offset: Int16(offset + 1 + random.below(7)),
+                    imm: random.immediate()))
+            emit(.load(.byte, register, 10, Int16(offset)))
+            emit(.alu64(Opcode.and, register, imm: Int32(Self.mask(within: limit))))
+        } else {
+            emit(.load(size(), register, 10, Int16(offset)))
+        }
+    }
+
+    /// A load or store somewhere in a window of the stack.
+    mutating func writeVariableStackAccess() {
+        guard let window = writeWindow() else { return writeStackStore() }
+        let free = state.writable.filter { (1...5).contains($0) }
+        guard let base = free.first, free.count > 1 else { return }
+        emit(.mov64(base, 10))
+        emit(.alu64(Opcode.add, base, imm: Int32(window.offset)))
+        state.kinds[Int(base)] = .pinned(isNumber: false)
+        writeVariableAccess(base: base, byteCount: window.byteCount, isAligned: true)
+        state.kinds[Int(base)] = .nothing
+    }
+
+    /// Two to four written slots of the stack, none of them reserved. nil: no room.
+    mutating func writeWindow() -> (offset: Int, byteCount: Int)? {
+        let count = 2 + random.below(3)
+        guard state.isWritten.count >= 8 * count else { return nil }
+        let offset = -8 * (count + random.below(state.isWritten.count / 8 - count + 1))
+        guard state.isFree(offset: offset, count: 8 * count) else { return nil }
+        for slot in stride(from: offset, to: offset + 8 * count, by: 8)
+        where !state.isReadable(offset: slot, count: 8) {
+            emit(.store(.double, 10, Int16(slot), number()))
+            state.markWritten(offset: slot, count: 8)
+        }
+        return (offset, 8 * count)
     }
 
     private mutating func emitAccess(_ size: AccessSize, base: UInt8, offset: Int, mayBeAtomic: Bool = true) {

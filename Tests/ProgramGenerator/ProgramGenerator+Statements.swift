@@ -6,7 +6,8 @@ extension ProgramGenerator {
         switch random.below(100) {
         case 0..<38: writeArithmetic()
         case 38..<46: writeStackStore()
-        case 46..<52: writeStackLoad()
+        case 46..<50: writeStackLoad()
+        case 50..<52: writeVariableStackAccess()
         case 52..<60: writeContextAccess()
         case 60..<64: writeStackAtomic()
         // Every branch in a loop doubles the paths of every turn, for a verifier that follows them all.
@@ -15,7 +16,8 @@ extension ProgramGenerator {
         case 81..<82 where loopDepth == 1 && depth < 3: writeLoop()
         case 81..<88 where options.allowsMaps: writeMapStatement()
         case 88..<90 where options.allowsMaps: writeGlobalData()
-        case 90..<94: writeClockHelper()
+        case 90..<93: writeClockHelper()
+        case 93..<94 where options.allowsMemoryHelpers: writeSizedHelper()
         case 94..<97 where callDepth < 2: writeSubprogCall()
         case 97..<98 where callDepth < 1 && loopDepth == 0 && options.allowsCallbacks: writeCallbackCall()
         case 98..<99 where loopDepth + depth + callDepth == 0 && options.allowsMayGoto: writeMayGotoLoop()

@@ -14,6 +14,8 @@ package struct ProgramGenerator {
         package var allowsMayGoto = true
         package var allowsCallbacks = true
         package var allowsMaps = true
+        /// Helpers that fill memory.
+        package var allowsMemoryHelpers = true
         /// What statements choose from, beside global data; several times for more of one.
         package var maps: [GeneratedMap] = [.array, .array, .hash, .hash, .percpuArray]
 

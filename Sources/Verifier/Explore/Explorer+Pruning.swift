@@ -7,7 +7,7 @@ extension Explorer {
         var ancestor: Int32 = -1
         var turns = 0
         let isFuelled = flow.isFuelled[pc]
-        var stores = isFuelled || isResumed || (jumpsSinceStore >= 2 && insnsSinceStore >= 8)
+        var stores = isFuelled || (jumpsSinceStore >= 2 && insnsSinceStore >= 8)
         for index in checkpointsAt[pc].reversed() {
             guard let stored = checkpoints[Int(index)].state, stored.hasSameCalls(as: state) else { continue }
             if checkpoints[Int(index)].branches > 0 {
@@ -15,7 +15,7 @@ extension Explorer {
                 turns += 1
                 if try closesLoop(at: index, stored) { return true }
                 // A turn of a loop that is followed turn by turn: some of its states are enough.
-                if !isFuelled && !isResumed && jumpsSinceStore < 20 && insnsSinceStore < 100 {
+                if !isFuelled && jumpsSinceStore < 20 && insnsSinceStore < 100 {
                     stores = false
                 }
             } else if !isPruningOff, prunes(at: index, stored) {
@@ -42,7 +42,7 @@ extension Explorer {
     /// Stored states that never match are not worth looking at again.
     private mutating func noteMiss(_ index: Int32) {
         checkpoints[Int(index)].misses += 1
-        let patience: Int32 = 3
+        let patience: Int32 = 16
         let hits = checkpoints[Int(index)].hits
         guard checkpoints[Int(index)].misses > hits * patience + patience else { return }
         checkpointsAt[pc].removeAll { $0 == index }
@@ -64,7 +64,6 @@ extension Explorer {
         )
         checkpointsAt[pc].append(index)
         parent = index
-        isResumed = false
         distance = 0
         jumpsSinceStore = 0
         insnsSinceStore = 0
@@ -96,7 +95,7 @@ extension Explorer {
         // pieced together, has drawn, and turns are no more than draws.
         guard state.draws >= stored.draws else { return false }
         let head = unfinishedHead(above: index)
-        let mode: ComparisonMode = head >= 0 ? .ranges : .precisionAware
+        let mode: ComparisonMode = head >= 0 || prunesByRanges ? .ranges : .precisionAware
         guard isCovered(by: stored, precise: checkpoints[Int(index)].precise, mode: mode) else {
             return false
         }
@@ -144,7 +143,7 @@ extension Explorer {
     // MARK: Loops
 
     private mutating func closesLoop(at index: Int32, _ stored: State) throws(Rejection) -> Bool {
-        if state.draws > stored.draws {
+        if state.draws > stored.draws || isWeakened(.loopsNeedNoFuel) {
             guard isCovered(by: stored, precise: 0, mode: .ranges) else { return false }
             checkpoints[Int(index)].isHead = true
             let dependencies = state.dependencies(

@@ -57,9 +57,6 @@ struct Explorer {
     var distance: UInt64 = 0
     var jumpsSinceStore = 0
     var insnsSinceStore = 0
-    /// The path was put aside at a branch and has come to no stored state yet: where it meets its sibling, the next
-    /// one to come will want a state to stop at.
-    var isResumed = false
 
     var pending: [Pending] = []
     var checkpoints: [Checkpoint] = []
@@ -98,6 +95,8 @@ struct Explorer {
     var globals: [Int: UInt64] = [:]
     /// No pruning: every path to its end. For tests.
     var isPruningOff = false
+    /// Paths stop only at states that contain theirs in every bound. For tests.
+    var prunesByRanges = false
     /// nil unless a log or a causal path is asked for.
     var watcher: Watcher?
     /// Asked every few thousand instructions.
@@ -231,7 +230,7 @@ struct Explorer {
 
     func readable(_ register: UInt8) throws(Rejection) -> Register {
         let value = state[Int(register)]
-        guard value.kind != .uninitialised else {
+        guard value.kind != .uninitialised || isWeakened(.unwrittenRegisterIsReadable) else {
             throw Rejection(
                 .registerType, "R\(register) !read_ok",
                 reason:
@@ -261,7 +260,6 @@ struct Explorer {
         watcher?.resumes(pending.count, at: pc, state)
         parent = next.parent
         distance = next.distance
-        isResumed = true
         return true
     }
 

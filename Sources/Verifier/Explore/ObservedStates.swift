@@ -1,0 +1,125 @@
+import BPF
+
+/// Every abstract state that a verification looked at, by instruction, to be compared with a machine's.
+///
+/// For tests: of an accepted program, at every instruction of every run, one of them contains what the machine holds.
+/// Paths stop only at states that contain theirs in every bound, so that this holds without regard to what matters.
+package struct ObservedStates {
+    /// What a machine's register or stack slot holds.
+    package struct Value {
+        package enum Origin: Equatable {
+            case nothing
+            case number
+            case memory
+            /// `number` is relative to R10 of that frame.
+            case stack(frame: Int)
+            case map(Int)
+            case mapValue(Int)
+            case mapKey
+            case function(Int)
+            case other
+        }
+        package var origin: Origin
+        /// The number, or how far the pointer is from the start of its region.
+        package var number: UInt64
+
+        package init(_ origin: Origin, _ number: UInt64) {
+            self.origin = origin
+            self.number = number
+        }
+    }
+
+    /// The innermost call of a machine.
+    package struct Machine {
+        /// Calls around it.
+        package var depth: Int
+        /// R0 … R9.
+        package var registers: [Value]
+        /// The 512 bytes below R10, lowest first, and whether each was written.
+        package var stack: [UInt8]
+        package var isWritten: [Bool]
+        /// The pointer that the slot of 8 bytes at this offset in `stack` holds; nil: bytes.
+        package var pointer: (Int) -> Value?
+
+        package init(
+            depth: Int, registers: [Value], stack: [UInt8], isWritten: [Bool],
+            pointer: @escaping (Int) -> Value?
+        ) {
+            self.depth = depth
+            self.registers = registers
+            self.stack = stack
+            self.isWritten = isWritten
+            self.pointer = pointer
+        }
+    }
+
+    private let states: [[State]]
+
+    /// - Parameter budget: gives up after so many instructions.
+    /// - Returns: nil if the program is not accepted within the budget.
+    package init?(of image: ProgramImage, in context: ProgramContext, budget: Int) {
+        var verification = Verification(image, context)
+        verification.prunesByRanges = true
+        verification.observesStates = true
+        verification.budget = budget
+        guard (try? verification.run()) != nil, let states = verification.explorer?.observed else {
+            return nil
+        }
+        self.states = states
+    }
+
+    /// Whether a state seen at `insn` contains what the machine holds before it runs that instruction.
+    package func contain(_ machine: Machine, at insn: Int) -> Bool {
+        states[insn].contains { ObservedStates.holds($0, machine) }
+    }
+
+    private static func holds(_ state: State, _ machine: Machine) -> Bool {
+        guard state.frames.count == machine.depth + 1 else { return false }
+        let frame = state.frames[machine.depth]
+        for register in 0..<10 where !holds(frame.registers[register], machine.registers[register]) {
+            return false
+        }
+        for index in frame.slots.indices where !holds(frame.slots[index], at: 512 - 8 * (index + 1), machine)
+        {
+            return false
+        }
+        return true
+    }
+
+    private static func holds(_ register: Register, _ value: Value) -> Bool {
+        func lies(in origin: Value.Origin) -> Bool {
+            if register.maybeNull && value.origin == .number && value.number == 0 { return true }
+            let variable = value.number &- UInt64(bitPattern: Int64(register.offset))
+            return value.origin == origin && register.scalar.contains(variable)
+        }
+        let payload = Int(register.payload)
+        switch register.kind {
+        case .uninitialised: return true
+        case .scalar: return value.origin == .number && register.scalar.contains(value.number)
+        case .memory: return lies(in: .memory)
+        case .stack: return lies(in: .stack(frame: payload))
+        case .mapValue: return lies(in: .mapValue(payload))
+        case .mapHandle: return value.origin == .map(payload)
+        case .mapKey: return value.origin == .mapKey
+        case .function: return value.origin == .function(payload)
+        default: return value.origin == .other
+        }
+    }
+
+    private static func holds(_ slot: StackSlot, at start: Int, _ machine: Machine) -> Bool {
+        for byte in 0..<8 {
+            switch slot[byte] {
+            case .uninitialised: continue
+            case .zero where machine.stack[start + byte] != 0: return false
+            case .zero, .misc, .spill, .opaque: if !machine.isWritten[start + byte] { return false }
+            }
+        }
+        guard slot.hasSpill else { return true }
+        if slot.isWholeSpill, let pointer = machine.pointer(start) { return holds(slot.spill, pointer) }
+        var number: UInt64 = 0
+        for byte in (0..<slot.spillByteCount).reversed() {
+            number = number << 8 | UInt64(machine.stack[start + byte])
+        }
+        return holds(slot.spill, Value(.number, number))
+    }
+}
