@@ -11,24 +11,21 @@ package struct CompileRequest: Sendable {
     /// The same for kfuncs, by index into `program.image.kfuncs`. 0: none behind it.
     package var kfuncs: [UInt]
     package var features: CPUFeatures
-    /// Helpers whose meaning `struct ops_block` and the layout fix become code in place of a call. Off, every helper is
-    /// called; for a host that puts something else behind a standard id.
-    package var inlinesHelpers: Bool
+    package var options: CompileOptions
     /// R1 is an array of this many 8-byte slots, the arguments of a struct_ops member; then a body that only loads them
     /// takes them in registers. 0: R1 is something else.
     package var contextSlots: Int
 
     package init(
         program: VerifiedProgram, layout: InstanceLayout, helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [],
-        features: CPUFeatures = .host, inlinesHelpers: Bool = true,
-        contextSlots: Int = 0
+        features: CPUFeatures = .host, options: CompileOptions = CompileOptions(), contextSlots: Int = 0
     ) {
         self.program = program
         self.layout = layout
         self.helpers = helpers
         self.kfuncs = kfuncs
         self.features = features
-        self.inlinesHelpers = inlinesHelpers
+        self.options = options
         self.contextSlots = contextSlots
     }
 }

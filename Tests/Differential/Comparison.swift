@@ -112,7 +112,7 @@ struct Comparison {
         let compiled = try compile(
             CompileRequest(
                 program: verified, layout: instance.layout, helpers: HelperTable.base.addresses,
-                inlinesHelpers: inlinesHelpers))
+                options: CompileOptions(inlinesHelpers: inlinesHelpers)))
         let code = try CodeUnit([compiled], name: "differential")
         let word = FuncModel.Value(byteCount: 8)
         let entries = try EntryUnit([

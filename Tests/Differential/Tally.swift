@@ -58,15 +58,18 @@ package struct Tally: Sendable {
         case .differed(let text):
             accepted += 1
             guard differences.count < 20 else { return }
-            differences.append("seed \(program.seed): \(text)\n\(listing(program))")
+            let reduced = Comparison(program: program).reduced()
+            let shown = reduced ?? (program: program, difference: text)
+            differences.append("seed \(program.seed): \(shown.difference)\n\(listing(shown.program))")
         }
     }
 
     private func report(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
 
     private func listing(_ program: GeneratedProgram) -> String {
-        disassemble(program.image.insns).enumerated().map { "\($0.offset): \($0.element)" }.joined(
-            separator: "\n")
+        zip(program.image.insns, disassemble(program.image.insns)).enumerated()
+            .filter { $0.element.0 != Reduction.nothing }
+            .map { "\($0.offset): \($0.element.1)" }.joined(separator: "\n")
     }
 
     private struct Slow: Comparable {

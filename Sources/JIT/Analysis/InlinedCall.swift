@@ -4,7 +4,7 @@ import Verifier
 /// A helper call that becomes a few instructions in place, because the instance block holds all it needs.
 ///
 /// What a helper means is fixed by `struct ops_block` (clocks, CPU, random state) and by `InstanceLayout` (arrays), so
-/// code and helper give the same result; `CompileRequest.inlinesHelpers` turns it off.
+/// code and helper give the same result; `CompileOptions.inlinesHelpers` turns it off.
 enum InlinedCall: Equatable {
     /// The helper only reads this 8-byte field.
     case readBlock(BlockWord)
@@ -50,7 +50,7 @@ extension CompileRequest {
         guard insn.isCall, insn.src == PseudoCall.helper else { return nil }
         // No helper stands behind this one: fuel and callbacks are cheapest here.
         if insn.imm == HelperID.loop { return .loop(callback: knownCallback(at: pc)) }
-        guard inlinesHelpers else { return nil }
+        guard options.inlinesHelpers else { return nil }
         switch insn.imm {
         // A world never sleeps, so its boot time and TAI run with its monotonic clock.
         case HelperID.ktime, HelperID.ktimeBoot, HelperID.ktimeTAI: return .readBlock(.ktime)

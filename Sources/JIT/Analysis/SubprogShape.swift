@@ -11,6 +11,8 @@ struct SubprogShape: Equatable {
     var makesCalls: Bool
     /// Bytes of BPF stack below R10.
     var stackBytes: Int
+    /// Some instruction takes more than one register beyond those of BPF, or changes some of these on its way.
+    var needsScratch = false
     /// A C-shaped thunk in front of it is wanted.
     var isCallback: Bool
     /// The BPF stack must be 0 on entry.
@@ -31,8 +33,27 @@ extension CompileRequest {
                 clearsStack: frames[index].readsUninitialised)
             for pc in shape.range where program.facts[pc].isReachable {
                 shape.note(image.insns[pc], inlined: inlinedCall(at: pc))
+                shape.needsScratch =
+                    shape.needsScratch || program.facts[pc].isProbed
+                    || needsScratch(image.insns[pc], inlined: inlinedCall(at: pc))
             }
             return shape
+        }
+    }
+}
+
+extension CompileRequest {
+    private func needsScratch(_ insn: Instruction, inlined: InlinedCall?) -> Bool {
+        switch insn.instructionClass {
+        case .alu, .alu64:
+            switch insn.operation {
+            case Opcode.div, Opcode.mod: return true
+            case Opcode.lsh, Opcode.rsh, Opcode.arsh: return insn.usesRegister && !features.contains(.bmi2)
+            default: return false
+            }
+        case .stx: return insn.mode == Opcode.modeAtomic
+        case .jmp: return inlined == .random
+        default: return false
         }
     }
 }

@@ -67,6 +67,11 @@ extension Assembler {
         putImmediate(constant, width)
     }
 
+    mutating func test(_ width: Width, _ left: Memory, constant: Int32) {
+        encode(width, width == .b8 ? 0xf6 : 0xf7, reg: 0, memory: left)
+        putImmediate(constant, width)
+    }
+
     mutating func unary(_ operation: UnaryOperation, _ width: Width, _ register: Register) {
         encode(width, 0xf7, reg: operation.rawValue, rm: register)
     }
@@ -74,6 +79,16 @@ extension Assembler {
     /// The low `width` bits of the product, which are the same for signed and unsigned factors.
     mutating func multiply(_ width: Width, _ destination: Register, _ source: Register) {
         encode(width, 0x0faf, reg: destination.rawValue, rm: source)
+    }
+
+    mutating func multiply(_ width: Width, _ destination: Register, _ source: Memory) {
+        encode(width, 0x0faf, reg: destination.rawValue, memory: source)
+    }
+
+    mutating func multiply(_ width: Width, _ destination: Register, _ source: Memory, constant: Int32) {
+        let isByte = Assembler.fitsByte(constant)
+        encode(width, isByte ? 0x6b : 0x69, reg: destination.rawValue, memory: source)
+        putImmediate(constant, isByte ? .b8 : width)
     }
 
     mutating func multiply(_ width: Width, _ destination: Register, _ source: Register, constant: Int32) {

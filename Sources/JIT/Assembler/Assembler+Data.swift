@@ -62,8 +62,9 @@ extension Assembler {
         putImmediate(constant, width)
     }
 
-    mutating func loadAddress(_ destination: Register, _ memory: Memory) {
-        encode(.b64, 0x8d, reg: destination.rawValue, memory: memory)
+    /// Of 32 bits only the lower half of the sum is kept, and the upper half cleared.
+    mutating func loadAddress(_ width: Width, _ destination: Register, _ memory: Memory) {
+        encode(width, 0x8d, reg: destination.rawValue, memory: memory)
     }
 
     /// Clears all bits above `width`. Nothing to do for 64.
@@ -83,6 +84,16 @@ extension Assembler {
         case .b32 where to == .b64: encode(.b64, 0x63, reg: destination.rawValue, rm: source)
         case .b32, .b64: move(to, destination, source)
         }
+    }
+
+    /// `movbe`: loads 16, 32 or 64 bits with their bytes reversed; 16 leave the rest of the register alone.
+    mutating func loadSwapped(_ width: Width, _ destination: Register, _ source: Memory) {
+        encode(width, 0x0f38f0, reg: destination.rawValue, memory: source)
+    }
+
+    /// `movbe`: stores 16, 32 or 64 bits with their bytes reversed.
+    mutating func storeSwapped(_ width: Width, _ destination: Memory, _ source: Register) {
+        encode(width, 0x0f38f1, reg: source.rawValue, memory: destination)
     }
 
     /// Reverses the bytes of a register of 32 or 64 bits.

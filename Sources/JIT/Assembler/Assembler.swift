@@ -48,6 +48,12 @@ struct Assembler {
         return Label(index: Int32(labelOffsets.count - 1))
     }
 
+    /// Returns the index of the first of `count` labels in a row.
+    mutating func makeLabels(_ count: Int) -> Int32 {
+        labelOffsets.append(contentsOf: repeatElement(-1, count: count))
+        return Int32(labelOffsets.count - count)
+    }
+
     /// Puts `label` here. Each label is bound once.
     mutating func bind(_ label: Label) {
         precondition(labelOffsets[Int(label.index)] < 0, "label \(label.index) bound twice")

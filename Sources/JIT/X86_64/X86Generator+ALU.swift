@@ -3,115 +3,267 @@ import BPF
 /// Arithmetic. A 32-bit machine operation clears the upper half, as BPF's does.
 extension X86Generator {
     mutating func emitALU(_ insn: Instruction, _ width: Width, at pc: Int) throws(JITError) {
-        let dst = machine(insn.dst), src = machine(insn.src)
+        free(insn.dst)
+        // Where nobody looks at the upper half of a result, the shorter instruction will do.
+        let enough: Width = live.holdsUpper(insn.dst) ? width : .b32
         switch insn.operation {
-        case Opcode.add: emitGroup1(.add, insn, width)
-        case Opcode.sub: emitGroup1(.sub, insn, width)
-        case Opcode.or: emitGroup1(.or, insn, width)
-        case Opcode.and: emitGroup1(.and, insn, width)
-        case Opcode.xor: emitGroup1(.xor, insn, width)
-        case Opcode.mul:
-            if insn.usesRegister {
-                assembler.multiply(width, dst, src)
-            } else {
-                assembler.multiply(width, dst, dst, constant: insn.imm)
-            }
+        case Opcode.mov: try emitMove(insn, width, at: pc)
+        case Opcode.add: emitAdd(insn, enough)
+        case Opcode.sub: emitSubtract(insn, enough)
+        case Opcode.and: emitAnd(insn, enough)
+        case Opcode.or: if !emitRotate(insn, enough) { emitBinary(.or, insn, enough) }
+        case Opcode.xor:
+            if !emitRotate(insn, enough), !emitNot(insn, enough) { emitBinary(.xor, insn, enough) }
+        case Opcode.mul: emitMultiply(insn, enough)
         case Opcode.div: try emitDivision(insn, width, isModulo: false, at: pc)
         case Opcode.mod: try emitDivision(insn, width, isModulo: true, at: pc)
-        case Opcode.lsh: emitShift(.shl, insn, width)
-        case Opcode.rsh: emitShift(.shr, insn, width)
-        case Opcode.arsh: emitShift(.sar, insn, width)
-        case Opcode.neg: assembler.unary(.neg, width, dst)
-        case Opcode.mov: try emitMove(insn, width, at: pc)
+        case Opcode.lsh: emitShift(.shl, insn, enough, countWidth: width)
+        case Opcode.rsh: emitShift(.shr, insn, width, countWidth: width)
+        case Opcode.arsh: emitShift(.sar, insn, width, countWidth: width)
+        case Opcode.neg:
+            let dst = overwrite(insn.dst)
+            assembler.unary(.neg, enough, dst)
+            noteFlags(dst, enough)
         case Opcode.end: try emitByteOrder(insn, at: pc)
         default: throw malformed(pc)
         }
     }
 
-    private mutating func emitGroup1(_ operation: ALUOperation, _ insn: Instruction, _ width: Width) {
-        if insn.usesRegister {
-            assembler.alu(operation, width, machine(insn.dst), machine(insn.src))
-        } else {
-            assembler.alu(operation, width, machine(insn.dst), constant: insn.imm)
-        }
+    /// The machine register of a step register that is read and written, holding its value.
+    mutating func overwrite(_ register: UInt8) -> Register {
+        settle(register)
+        return machine(register)
     }
 
+    // MARK: Moves
+
     private mutating func emitMove(_ insn: Instruction, _ width: Width, at pc: Int) throws(JITError) {
-        let dst = machine(insn.dst), src = machine(insn.src)
         guard insn.usesRegister else {
-            let value =
-                width == .b64
-                ? UInt64(bitPattern: Int64(insn.imm)) : UInt64(UInt32(bitPattern: insn.imm))
-            return assembler.set(dst, value)
+            return define(
+                insn.dst,
+                .constant(
+                    width == .b64
+                        ? UInt64(bitPattern: Int64(insn.imm)) : UInt64(UInt32(bitPattern: insn.imm))))
         }
-        if contextUse?.moves.contains(pc) == true { return }
         switch insn.offset {
-        case 0:
-            // A 64-bit move to itself does nothing; a 32-bit one clears the upper half.
-            if width == .b32 || dst != src { assembler.move(width, dst, src) }
-        case 8: assembler.signExtend(from: .b8, to: width, dst, src)
-        case 16: assembler.signExtend(from: .b16, to: width, dst, src)
-        case 32 where width == .b64: assembler.signExtend(from: .b32, to: width, dst, src)
+        case 0: copy(insn, width)
+        case 8: emitSignExtension(insn, from: .b8, to: width)
+        case 16: emitSignExtension(insn, from: .b16, to: width)
+        case 32 where width == .b64: emitSignExtension(insn, from: .b32, to: width)
         default: throw .unsupported(insn: pc, what: "a move with offset \(insn.offset)")
         }
     }
 
-    /// `le`, `be` (to that byte order; the machine is little endian) and `bswap`.
-    private mutating func emitByteOrder(_ insn: Instruction, at pc: Int) throws(JITError) {
-        let dst = machine(insn.dst)
-        let swaps = insn.instructionClass == .alu64 || insn.usesRegister
-        switch (insn.imm, swaps) {
-        case (16, false): assembler.zeroExtend(.b16, dst, dst)
-        case (32, false): assembler.zeroExtend(.b32, dst, dst)
-        case (64, false): break
-        case (16, true):
-            assembler.shift(.ror, .b16, dst, count: 8)
-            assembler.zeroExtend(.b16, dst, dst)
-        case (32, true): assembler.swapBytes(.b32, dst)
-        case (64, true): assembler.swapBytes(.b64, dst)
-        default: throw malformed(pc)
+    private mutating func copy(_ insn: Instruction, _ width: Width) {
+        let dst = insn.dst, src = insn.src
+        let isCut = width == .b32 && live.holdsUpper(dst)
+        if isPending(src) {
+            // A value that is cheap to make is made twice rather than kept; one that goes away moves on.
+            let value = pending[Int(src)]
+            let isCheap = value.kind == .constant || value.kind == .address
+            if isCheap || src == dst || isDead(src) && value.operand != dst,
+                let copied = isCut ? value.cut() : value
+            {
+                return define(dst, copied)
+            }
+            settle(src)
         }
+        if src == dst, !isCut || knowledge.isNarrow(src, at: index) { return }
+        if src == 10, isCut { return define(dst, .address(of: 10, isNarrow: true)) }
+        define(dst, .copy(of: src, isNarrow: isCut && !knowledge.isNarrow(src, at: index)))
     }
 
-    // MARK: Shifts
+    private mutating func emitSignExtension(_ insn: Instruction, from: Width, to width: Width) {
+        let dst = insn.dst, src = insn.src
+        // A load with sign extends to all 64 bits.
+        let mayFill = width == .b64 || !live.holdsUpper(dst)
+        if mayFill, isPending(src), src == dst || isDead(src), pending[Int(src)].kind == .load,
+            pending[Int(src)].width.rawValue >= from.rawValue
+        {
+            var value = pending[Int(src)]
+            value.width = from
+            value.isSigned = true
+            return define(dst, value)
+        }
+        wantRegister(src, .b32)
+        assembler.signExtend(from: from, to: width, machine(dst), register(src))
+        isSettled(dst)
+    }
 
-    /// BPF and the machine both use the count modulo the width.
-    private mutating func emitShift(_ operation: ShiftOperation, _ insn: Instruction, _ width: Width) {
-        let dst = machine(insn.dst)
-        guard insn.usesRegister else {
-            let count = UInt8(truncatingIfNeeded: insn.imm) & (width.rawValue - 1)
-            if count != 0 {
-                assembler.shift(operation, width, dst, count: count)
-            } else if width == .b32 {
-                assembler.move(.b32, dst, dst)
+    // MARK: Sums
+
+    /// Makes sure that the value of a register is an address, which can be added to.
+    private mutating func wantSum(_ register: UInt8, _ width: Width) {
+        guard isPending(register) else { return }
+        let value = pending[Int(register)]
+        // The lower half of a sum needs only the lower halves of what is added.
+        if value.kind != .address || value.isNarrow && width == .b64 { settle(register) }
+    }
+
+    private mutating func emitAdd(_ insn: Instruction, _ width: Width) {
+        let dst = insn.dst, src = insn.src
+        if !insn.usesRegister { return add(insn.imm, to: dst, width) }
+        if let constant = constant(src, width) { return add(constant, to: dst, width) }
+        if emitUpdate(.add, insn, width) { return }
+        if isPending(src), pending[Int(src)].kind != .address { return emitBinary(.add, insn, width) }
+        wantSum(dst, width)
+        wantSum(src, width)
+        if value(dst).adding(value(src)) == nil {
+            // Too much for one address: whichever is wanted again is computed now.
+            if isPending(src), !isDead(src) || !isPending(dst) { settle(src) } else { settle(dst) }
+        }
+        guard var total = value(dst).adding(value(src)) else { return emitBinary(.add, insn, width) }
+        total.isNarrow = width == .b32
+        define(dst, total)
+    }
+
+    private mutating func add(_ constant: Int32, to dst: UInt8, _ width: Width) {
+        if isPending(dst), pending[Int(dst)].kind == .constant {
+            return define(
+                dst, .folded(pending[Int(dst)].constant &+ UInt64(bitPattern: Int64(constant)), width))
+        }
+        if emitUpdate(.add, constant, dst, width) { return }
+        wantSum(dst, width)
+        var total = value(dst)
+        let (displacement, overflow) = total.displacement.addingReportingOverflow(constant)
+        if overflow {
+            settle(dst)
+            total = .copy(of: dst)
+            total.displacement = constant
+        } else {
+            total.displacement = displacement
+        }
+        // Memory operands add the frame's own offset.
+        if total.displacement.addingReportingOverflow(frame.framePointerOffset).overflow {
+            settle(dst)
+            return emitBinary(.add, constant, dst, width)
+        }
+        total.isNarrow = width == .b32
+        define(dst, total)
+    }
+
+    private mutating func emitSubtract(_ insn: Instruction, _ width: Width) {
+        let constant = insn.usesRegister ? constant(insn.src, width) : insn.imm
+        if let constant, constant != .min { return add(-constant, to: insn.dst, width) }
+        if insn.usesRegister, emitUpdate(.sub, insn, width) { return }
+        emitBinary(.sub, insn, width)
+    }
+
+    // MARK: Other operations of two operands
+
+    /// dst = dst `operation` src, now.
+    mutating func emitBinary(_ operation: ALUOperation, _ insn: Instruction, _ width: Width) {
+        guard insn.usesRegister else { return emitBinary(operation, insn.imm, insn.dst, width) }
+        if let constant = constant(insn.src, width) {
+            return emitBinary(operation, constant, insn.dst, width)
+        }
+        if operation != .add, operation != .and, emitUpdate(operation, insn, width) { return }
+        if foldableLoad(insn.src, width) == nil || insn.src == insn.dst { wantRegister(insn.src, width) }
+        let dst = overwrite(insn.dst)
+        if let place = foldableLoad(insn.src, width), insn.src != insn.dst {
+            assembler.alu(operation, width, dst, place)
+        } else {
+            assembler.alu(operation, width, dst, register(insn.src))
+        }
+        noteFlags(dst, width)
+    }
+
+    private mutating func emitBinary(
+        _ operation: ALUOperation, _ constant: Int32, _ dst: UInt8, _ width: Width
+    ) {
+        if isPending(dst), pending[Int(dst)].kind == .constant {
+            let operand = UInt64(bitPattern: Int64(constant)), value = pending[Int(dst)].constant
+            switch operation {
+            case .or: return define(dst, .folded(value | operand, width))
+            case .xor: return define(dst, .folded(value ^ operand, width))
+            default: break
+            }
+        }
+        if operation != .add, emitUpdate(operation, constant, dst, width) { return }
+        let target = overwrite(dst)
+        assembler.alu(operation, width, target, constant: constant)
+        noteFlags(target, width)
+    }
+
+    private mutating func emitNot(_ insn: Instruction, _ width: Width) -> Bool {
+        guard !insn.usesRegister, insn.imm == -1,
+            !(isPending(insn.dst) && pending[Int(insn.dst)].kind == .constant)
+        else { return false }
+        assembler.unary(.not, width, overwrite(insn.dst))
+        return true
+    }
+
+    private mutating func emitMultiply(_ insn: Instruction, _ width: Width) {
+        let dst = insn.dst
+        guard let constant = insn.usesRegister ? constant(insn.src, width) : insn.imm else {
+            if foldableLoad(insn.src, width) == nil || insn.src == dst { wantRegister(insn.src, width) }
+            let target = overwrite(dst)
+            if let place = foldableLoad(insn.src, width), insn.src != dst {
+                assembler.multiply(width, target, place)
+            } else {
+                assembler.multiply(width, target, register(insn.src))
             }
             return
         }
-        let count = machine(insn.src)
-        if request.features.contains(.bmi2) {
-            assembler.shiftExtended(operation, width, dst, dst, count: count)
-        } else {
-            emitShiftByCL(operation, width, dst, count)
+        if let copy = plain(dst, width), [3, 5, 9].contains(constant) {
+            var product = copy
+            product.index = copy.base
+            product.scale = UInt8(constant - 1)
+            product.isNarrow = width == .b32
+            return define(dst, product)
         }
+        if let place = foldableMultiplicand(dst, width) {
+            assembler.multiply(width, machine(dst), place, constant: constant)
+        } else {
+            wantRegister(dst, width)
+            assembler.multiply(width, machine(dst), register(dst), constant: constant)
+        }
+        isSettled(dst)
     }
 
-    /// The baseline shifts by cl only, and rcx is R4.
-    private mutating func emitShiftByCL(
-        _ operation: ShiftOperation, _ width: Width, _ dst: Register, _ count: Register
-    ) {
-        let keep = RegisterMap.scratch1
-        switch (dst == .rcx, count == .rcx) {
-        case (false, true): assembler.shiftByCL(operation, width, dst)
-        case (false, false):
-            assembler.move(.b64, keep, .rcx)
-            assembler.move(.b32, .rcx, count)
-            assembler.shiftByCL(operation, width, dst)
-            assembler.move(.b64, .rcx, keep)
-        case (true, _):
-            assembler.move(.b64, keep, .rcx)
-            if count != .rcx { assembler.move(.b32, .rcx, count) }
-            assembler.shiftByCL(operation, width, keep)
-            assembler.move(.b64, .rcx, keep)
+    /// The product takes the place of the load.
+    private func foldableMultiplicand(_ register: UInt8, _ width: Width) -> Memory? {
+        guard isPending(register) else { return nil }
+        let value = pending[Int(register)]
+        guard value.kind == .load, value.width.rawValue >= width.rawValue else { return nil }
+        return memory(value)
+    }
+
+    /// The value of a register as a copy of a whole one (or for 32 bits, of any), if it is one.
+    func plain(_ register: UInt8, _ width: Width) -> Pending? {
+        guard isPending(register) else { return register == 10 ? nil : .copy(of: register) }
+        let value = pending[Int(register)]
+        return value.isWholeCopy || value.isCopy && width == .b32 ? value : nil
+    }
+}
+
+extension Pending {
+    static func address(of register: UInt8, isNarrow: Bool) -> Pending {
+        .copy(of: register, isNarrow: isNarrow)
+    }
+
+    static func folded(_ value: UInt64, _ width: Width) -> Pending {
+        .constant(width == .b64 ? value : value & 0xffff_ffff)
+    }
+
+    /// The value with its upper half cleared; nil where that needs an instruction of its own.
+    fileprivate func cut() -> Pending? {
+        var result = self
+        switch kind {
+        case .none: return nil
+        case .constant: result.constant &= 0xffff_ffff
+        case .address: result.isNarrow = true
+        case .shiftLeft:
+            if shift >= 32 { return .constant(0) }
+            result.isNarrow = true
+        case .load:
+            if isSigned { return nil }
+            if width == .b64 { result.width = .b32 }
+        case .update: return isNarrow ? self : nil
+        case .bits:
+            // A field of a whole register may have come from above bit 31.
+            return constant <= 0xffff_ffff ? self : nil
         }
+        return result
     }
 }

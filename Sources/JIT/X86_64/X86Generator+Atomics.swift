@@ -4,17 +4,21 @@ import BPF
 extension X86Generator {
     mutating func emitAtomic(_ insn: Instruction, at pc: Int) throws(JITError) {
         let width = insn.size.width
-        let base = machine(insn.dst), src = machine(insn.src)
+        // What they read and write is where it belongs, and nothing is still to be read from memory.
+        emitHeldStore()
+        flush(.max)
+        if insn.src == 10 { wantRegister(10) }
+        let src = register(insn.src)
         switch insn.imm {
         case Opcode.atomicLoadAcquire:
             // Here src is the address and dst the result.
-            return assembler.load(width, base, Memory(src, Int32(insn.offset)))
+            return assembler.load(width, machine(insn.dst), memory(insn.src, insn.offset))
         case Opcode.atomicStoreRelease:
-            return assembler.store(width, Memory(base, Int32(insn.offset)), src)
+            return assembler.store(width, memory(insn.dst, insn.offset), src)
         default: break
         }
         guard width == .b32 || width == .b64 else { throw malformed(pc) }
-        let memory = Memory(base, Int32(insn.offset))
+        let memory = memory(insn.dst, insn.offset)
         switch insn.imm {
         case Int32(Opcode.add) | Opcode.atomicFetch:
             assembler.lock()

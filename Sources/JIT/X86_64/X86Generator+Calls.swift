@@ -4,6 +4,7 @@ import Verifier
 /// Calls of helpers, kfuncs and subprogs; callback thunks.
 extension X86Generator {
     mutating func emitCall(_ insn: Instruction, at pc: Int) throws(JITError) {
+        settleForCall()
         if let inlined = request.inlinedCall(at: pc) { return try emit(inlined, at: pc) }
         switch insn.src {
         case PseudoCall.helper:
@@ -26,6 +27,12 @@ extension X86Generator {
             assembler.call(bodyLabels[index])
         default: throw malformed(pc)
         }
+    }
+
+    /// Arguments go to their registers; what is wanted afterwards is computed before memory and R1–R5 change.
+    private mutating func settleForCall() {
+        flush((live | liveness.before[index]).registers)
+        pendingSet = 0
     }
 
     /// A C function of type `ops_helper_fn`: the block is its sixth argument.

@@ -33,14 +33,14 @@ extension X86Generator {
         switch stride {
         case 1, 2, 4, 8:
             let element = Memory(RegisterMap.block, index: .rax, scale: UInt8(stride), data)
-            assembler.loadAddress(.rax, element)
+            assembler.loadAddress(.b64, .rax, element)
         default:
             if stride & (stride - 1) == 0 {
                 assembler.shift(.shl, .b64, .rax, count: UInt8(stride.trailingZeroBitCount))
             } else {
                 assembler.multiply(.b64, .rax, .rax, constant: stride)
             }
-            assembler.loadAddress(.rax, Memory(RegisterMap.block, index: .rax, scale: 1, data))
+            assembler.loadAddress(.b64, .rax, Memory(RegisterMap.block, index: .rax, scale: 1, data))
         }
         assembler.bind(done)
         coldPaths.append(ColdPath(entry: missing, action: .clear(.rax), exit: done))

@@ -1,91 +1,76 @@
 import BPF
 import Verifier
 
-/// Loads, stores, and the two-slot immediates.
+/// Loads and the two-slot immediates.
 extension X86Generator {
+    // MARK: Loads
+
     mutating func emitLoad(_ insn: Instruction, at pc: Int) throws(JITError) {
         let isSigned = insn.mode == Opcode.modeMemSX
         guard insn.mode == Opcode.modeMem || isSigned else { throw malformed(pc) }
-        let dst = machine(insn.dst)
-        if let argument = contextUse?.loads[pc] {
-            return emitArgument(argument.slot, insn.size, dst, isInRegister: argument.source == .register)
-        }
+        free(insn.dst)
+        wantAddress(insn.src, insn.offset)
         guard facts[pc].isProbed else {
-            return emitLoad(insn.size, isSigned: isSigned, dst, Memory(machine(insn.src), Int32(insn.offset)))
+            var value = place(insn.src, insn.offset) ?? .copy(of: insn.src)
+            value.kind = .load
+            value.width = insn.size.width
+            value.isSigned = isSigned && insn.size != .double
+            return define(insn.dst, value)
         }
-        // A pointer that was walked to may hold anything: read 0 unless it points into the arena. The arena is followed
-        // by readable bytes, so only the first byte is compared.
+        emitProbedLoad(insn, isSigned: isSigned)
+    }
+
+    /// A pointer that was walked to may hold anything: read 0 unless it points into the arena. The arena is followed by
+    /// readable bytes, so only the first byte is compared.
+    private mutating func emitProbedLoad(_ insn: Instruction, isSigned: Bool) {
         needs.insert(.block)
         let address = RegisterMap.scratch1, distance = RegisterMap.scratch2
-        assembler.loadAddress(address, Memory(machine(insn.src), Int32(insn.offset)))
+        let dst = machine(insn.dst)
+        assembler.loadAddress(.b64, address, memory(insn.src, insn.offset))
         assembler.move(.b64, distance, address)
         assembler.alu(.sub, .b64, distance, BlockField.arenaBase)
         assembler.alu(.cmp, .b64, distance, BlockField.arenaSize)
         let outside = assembler.makeLabel(), done = assembler.makeLabel()
         assembler.jump(.aboveOrEqual, outside)
-        emitLoad(insn.size, isSigned: isSigned, dst, Memory(address))
+        if isSigned {
+            assembler.loadSigned(insn.size.width, dst, Memory(address))
+        } else {
+            assembler.load(insn.size.width, dst, Memory(address))
+        }
         assembler.bind(done)
+        isSettled(insn.dst)
         coldPaths.append(ColdPath(entry: outside, action: .clear(dst), exit: done))
     }
 
-    private mutating func emitLoad(_ size: AccessSize, isSigned: Bool, _ dst: Register, _ source: Memory) {
-        if isSigned {
-            assembler.loadSigned(size.width, dst, source)
-        } else {
-            assembler.load(size.width, dst, source)
-        }
-    }
-
-    /// What a load of a context slot has become. Arguments hold nothing above their widths, so a wider load is a move too.
-    private mutating func emitArgument(_ slot: Int, _ size: AccessSize, _ dst: Register, isInRegister: Bool) {
-        let source = RegisterMap.argument[slot]
-        if isInRegister {
-            if size != .double || dst != source { assembler.zeroExtend(size.width, dst, source) }
-        } else if let place = frame.place(ofArgument: slot) {
-            assembler.load(size.width, dst, place)
-        }
-    }
-
-    mutating func emitStoreImmediate(_ insn: Instruction, at pc: Int) throws(JITError) {
-        guard insn.mode == Opcode.modeMem else { throw malformed(pc) }
-        assembler.store(
-            insn.size.width, Memory(machine(insn.dst), Int32(insn.offset)), constant: insn.imm)
-    }
-
-    mutating func emitStore(_ insn: Instruction, at pc: Int) throws(JITError) {
-        switch insn.mode {
-        case Opcode.modeMem:
-            assembler.store(
-                insn.size.width, Memory(machine(insn.dst), Int32(insn.offset)), machine(insn.src))
-        case Opcode.modeAtomic: try emitAtomic(insn, at: pc)
-        default: throw malformed(pc)
-        }
-    }
+    // MARK: Two-slot immediates
 
     mutating func emitWideLoad(_ insn: Instruction, at pc: Int) throws(JITError) {
         guard insn.isWideLoad, pc + 1 < insns.count else {
             throw .unsupported(insn: pc, what: "a packet load (BPF_ABS, BPF_IND)")
         }
-        let dst = machine(insn.dst), upper = insns[pc + 1].imm
+        free(insn.dst)
+        let upper = insns[pc + 1].imm
         switch insn.src {
         case PseudoLoad.constant:
-            assembler.set(
-                dst, UInt64(UInt32(bitPattern: upper)) << 32 | UInt64(UInt32(bitPattern: insn.imm)))
+            define(
+                insn.dst,
+                .constant(UInt64(UInt32(bitPattern: upper)) << 32 | UInt64(UInt32(bitPattern: insn.imm))))
         case PseudoLoad.mapFD:
-            assembler.load(.b64, dst, try blockMemory(try mapSlot(insn, at: pc).handleOffset, at: pc))
-            needs.insert(.block)
+            var handle = try blockAddress(try mapSlot(insn, at: pc).handleOffset, at: pc)
+            handle.kind = .load
+            define(insn.dst, handle)
         case PseudoLoad.mapValue:
             guard let data = try mapSlot(insn, at: pc).dataOffset else {
                 throw .unsupported(insn: pc, what: "the address of a value of a map that is not in the block")
             }
-            assembler.loadAddress(dst, try blockMemory(data + Int(upper), at: pc))
-            needs.insert(.block)
+            define(insn.dst, try blockAddress(data + Int(upper), at: pc))
         case PseudoLoad.function:
             let start = pc + 1 + Int(insn.imm)
             guard let index = shapes.firstIndex(where: { $0.range.lowerBound == start }),
                 let thunk = thunkLabels[index]
             else { throw malformed(pc) }
-            assembler.loadAddress(dst, of: thunk)
+            isSettled(insn.dst)
+            assembler.loadAddress(machine(insn.dst), of: thunk)
         case PseudoLoad.btfID: throw .unsupported(insn: pc, what: "the address of a kernel variable")
         default: throw malformed(pc)
         }
@@ -94,6 +79,13 @@ extension X86Generator {
     private func mapSlot(_ insn: Instruction, at pc: Int) throws(JITError) -> InstanceLayout.MapSlot {
         guard request.layout.slots.indices.contains(Int(insn.imm)) else { throw malformed(pc) }
         return request.layout.slots[Int(insn.imm)]
+    }
+
+    private mutating func blockAddress(_ offset: Int, at pc: Int) throws(JITError) -> Pending {
+        needs.insert(.block)
+        var place = Pending.copy(of: Pending.blockRegister)
+        place.displacement = try blockMemory(offset, at: pc).displacement
+        return place
     }
 
     func blockMemory(_ offset: Int, at pc: Int) throws(JITError) -> Memory {

@@ -1,10 +1,10 @@
 import BPF
 import Verifier
 
-/// Generates x86-64 code for one program, one BPF instruction after the other, in one pass.
+/// Generates x86-64 code for one program: per subprog a list of steps, three analyses of it, and one pass that emits
+/// code where values are wanted (see `Pending`).
 ///
-/// Labels 0 ..< insns.count are the instructions; subprogs begin with a prologue, which has a label of its own since a
-/// loop may jump back to the first instruction.
+/// Labels 0 ..< insns.count are the instructions, then come the subprogs' prologues, then the steps.
 struct X86Generator {
     let request: CompileRequest
     let insns: [Instruction]
@@ -21,7 +21,26 @@ struct X86Generator {
     var thunkLabels: [Int: Label] = [:]
     /// Code for the rare side of a branch, put behind the subprog that wants it.
     var coldPaths: [ColdPath] = []
+
+    // MARK: The subprog at hand
+
+    var list: StepList
+    var liveness: Liveness
+    var knowledge: Knowledge
+    var registers: RegisterAssignment
     var frame: X86Frame
+    /// Label of step 0; the others follow.
+    var firstStepLabel: Int32 = 0
+    /// The step at hand, and what matters behind it.
+    var index = 0
+    var live: RegisterHalves = 0
+    /// By step register. Bit n of `pendingSet`: entry n is not `none`.
+    var pending: [Pending]
+    var pendingSet: UInt32 = 0
+    /// The flags say whether this register is zero and what its sign is, as long as no code follows `offset`.
+    var flags: (register: Register, width: Width, offset: Int32) = (.rsp, .b64, -1)
+
+    var held = HeldStore(place: .none)
 
     /// The rare side of a branch: bind `entry`, run, continue at `exit`.
     struct ColdPath {
@@ -46,7 +65,6 @@ struct X86Generator {
             labelCount: insns.count + shapes.count, capacity: insns.count * 6 + shapes.count * 32)
         bodyLabels = shapes.indices.map { [count = insns.count] in Label(index: Int32(count + $0)) }
         contextUse = request.program.usesContext ? ContextUse(request, shape: shapes[0]) : nil
-        frame = X86Frame(shapes[0])
         if let contextUse {
             for slot in 0..<ContextUse.slotsMax where contextUse.usedSlots & 1 << UInt8(slot) != 0 {
                 needs.insert(.argument(slot))
@@ -54,6 +72,12 @@ struct X86Generator {
         } else if request.program.usesContext {
             needs.insert(.context)
         }
+        list = StepList()
+        liveness = Liveness()
+        knowledge = Knowledge()
+        registers = RegisterAssignment(used: 0, makesCalls: true, needsScratch: true, sixthArgument: false)
+        frame = X86Frame(stackBytes: 0, makesCalls: true, saved: [])
+        pending = [Pending](repeating: .none, count: 17)
         for (index, shape) in shapes.enumerated() where shape.isCallback {
             thunkLabels[index] = assembler.makeLabel()
         }
@@ -70,40 +94,98 @@ struct X86Generator {
             needs: needs)
     }
 
-    private mutating func emitSubprog(_ index: Int) throws(JITError) {
-        let shape = shapes[index]
-        frame = X86Frame(shape, argumentSlots: index == 0 ? contextUse?.framedSlots ?? [] : [])
-        assembler.bind(bodyLabels[index])
+    private mutating func emitSubprog(_ number: Int) throws(JITError) {
+        try prepareSubprog(number)
+        assembler.bind(bodyLabels[number])
         frame.emitPrologue(&assembler)
-        var pc = shape.range.lowerBound
-        while pc < shape.range.upperBound {
-            assembler.bind(Label(index: Int32(pc)))
-            let insn = insns[pc]
-            let isWide = insn.isWideLoad && pc + 1 < shape.range.upperBound
-            if facts[pc].isReachable {
-                try emit(insn, at: pc)
-            } else if pc == shape.range.lowerBound || facts[pc - 1].isReachable {
-                // One trap stands for a run of unreachable instructions.
-                assembler.trap()
-            }
-            if isWide { assembler.bind(Label(index: Int32(pc + 1))) }
-            pc += isWide ? 2 : 1
+        var lastInsn = -1
+        index = 0
+        while index < list.steps.count {
+            let step = list.steps[index]
+            if list.arrivals[index] > 0 { arrive() }
+            // A pass may have put two steps in the place of one instruction.
+            if Int(step.pc) > lastInsn { lastInsn = bindInsns(after: lastInsn, through: Int(step.pc)) }
+            live = liveness.after(index, step)
+            try emit(step)
+            dropDeadValues()
+            if !request.options.optimises { flush(.max) }
+            index += 1
         }
         emitColdPaths()
     }
 
-    private mutating func emit(_ insn: Instruction, at pc: Int) throws(JITError) {
-        guard insn.dst <= 10, insn.src <= 10 else { throw malformed(pc) }
+    /// Analyses, and all that depends on them.
+    private mutating func prepareSubprog(_ number: Int) throws(JITError) {
+        let shape = shapes[number], arguments = number == 0 ? contextUse : nil
+        list = try StepList(request, shape.range, arguments: arguments, frameBytes: shape.stackBytes)
+        if request.options.optimises { list.simplifyJumps() } else { list.countArrivals() }
+        let sixth = arguments.map { $0.usedSlots & 1 << 5 != 0 } ?? false
+        let needsScratch = !request.options.optimises || shape.needsScratch
+        if request.options.optimises {
+            let room = RegisterAssignment.virtualRoom(
+                used: list.registersUsed(), makesCalls: shape.makesCalls, needsScratch: needsScratch,
+                sixthArgument: sixth)
+            let first = Step.virtualRegisters.lowerBound
+            let promoted = StackSlots.promote(&list, count: room, programBytes: shape.stackBytes)
+            CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
+        }
+        let used = list.registersUsed()
+        registers = RegisterAssignment(
+            used: used, makesCalls: shape.makesCalls, needsScratch: needsScratch, sixthArgument: sixth)
+        let kept = arguments.map { 8 * $0.framedSlots.count } ?? 0
+        frame = X86Frame(
+            stackBytes: used & 1 << 10 != 0 ? ((shape.stackBytes + 7) & ~7) + kept : 0,
+            makesCalls: shape.makesCalls, saved: registers.saved)
+        let returnsNothing = number == 0 && !request.program.returnsValue
+        knowledge = Knowledge(list, request)
+        liveness = Liveness(list, knowledge, request, result: returnsNothing ? 0 : .both(0))
+        firstStepLabel = assembler.makeLabels(list.steps.count)
+        pendingSet = 0
+    }
+
+    /// A step that something jumps to: every path must bring values in the same places.
+    private mutating func arrive() {
+        // Values that only the jumps before need are gone already.
+        emitHeldStore()
+        flush(.max)
+        assembler.bind(label(of: index))
+        flags.offset = -1
+    }
+
+    private mutating func bindInsns(after last: Int, through pc: Int) -> Int {
+        let first = last < 0 ? pc : last + 1
+        for number in first...pc { assembler.bind(Label(index: Int32(number))) }
+        return pc
+    }
+
+    private mutating func emit(_ step: Step) throws(JITError) {
+        if held.byteCount > 0, !keepsHeldStore(step) { emitHeldStore() }
+        switch step.kind {
+        case .nothing: return
+        case .trap: return assembler.trap()
+        case .goto: return emitGoto(step)
+        case .plain: break
+        }
+        let insn = step.insn, pc = Int(step.pc)
+        if request.options.optimises, let result = step.pureResult, !live.holds(result) { return }
         switch insn.instructionClass {
         case .alu: try emitALU(insn, .b32, at: pc)
         case .alu64: try emitALU(insn, .b64, at: pc)
-        case .jmp: try emitJump(insn, .b64, at: pc)
-        case .jmp32: try emitJump(insn, .b32, at: pc)
+        case .jmp where insn.isCall: try emitCall(insn, at: pc)
+        case .jmp where insn.isExit: emitExit()
+        case .jmp: try emitBranch(step, .b64)
+        case .jmp32: try emitBranch(step, .b32)
         case .ld: try emitWideLoad(insn, at: pc)
         case .ldx: try emitLoad(insn, at: pc)
         case .st: try emitStoreImmediate(insn, at: pc)
         case .stx: try emitStore(insn, at: pc)
         }
+    }
+
+    private mutating func emitExit() {
+        if live.holds(0) || liveness.before[index].holds(0) { settle(0) }
+        pendingSet = 0
+        frame.emitReturn(&assembler)
     }
 
     private mutating func emitColdPaths() {
@@ -120,14 +202,7 @@ struct X86Generator {
 
     // MARK: What the emitters share
 
-    func machine(_ register: UInt8) -> Register { RegisterMap.machine[Int(register)] }
-
     func malformed(_ pc: Int) -> JITError { .malformed(insn: pc, opcode: insns[pc].opcode) }
 
-    /// Label of the instruction `distance` slots after the one behind `pc`.
-    func target(of pc: Int, distance: Int) throws(JITError) -> Label {
-        let target = pc + 1 + distance
-        guard insns.indices.contains(target) else { throw malformed(pc) }
-        return Label(index: Int32(target))
-    }
+    func label(of step: Int) -> Label { Label(index: firstStepLabel + Int32(step)) }
 }

@@ -91,7 +91,7 @@ struct AssemblerTests {
                 cases.append(("movsxd r9, dword ptr \(place)", { $0.loadSigned(.b32, .r9, memory) }))
                 cases.append(("movsx rax, word ptr \(place)", { $0.loadSigned(.b16, .rax, memory) }))
                 cases.append(("movsx rcx, byte ptr \(place)", { $0.loadSigned(.b8, .rcx, memory) }))
-                cases.append(("lea r10, \(place)", { $0.loadAddress(.r10, memory) }))
+                cases.append(("lea r10, \(place)", { $0.loadAddress(.b64, .r10, memory) }))
             }
         }
         try check(cases)
@@ -99,8 +99,8 @@ struct AssemblerTests {
 
     @Test("scaled indices") func scaledIndices() throws {
         try check([
-            ("lea rax, [rdi + rsi]", { $0.loadAddress(.rax, Memory(.rdi, index: .rsi, scale: 1)) }),
-            ("lea r9, [r13 + 4*r12]", { $0.loadAddress(.r9, Memory(.r13, index: .r12, scale: 4)) }),
+            ("lea rax, [rdi + rsi]", { $0.loadAddress(.b64, .rax, Memory(.rdi, index: .rsi, scale: 1)) }),
+            ("lea r9, [r13 + 4*r12]", { $0.loadAddress(.b64, .r9, Memory(.r13, index: .r12, scale: 4)) }),
             (
                 "mov eax, dword ptr [rbp + 8*r8 + 300]",
                 { $0.load(.b32, .rax, Memory(.rbp, index: .r8, scale: 8, 300)) }

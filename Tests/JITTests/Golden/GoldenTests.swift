@@ -34,7 +34,7 @@ struct GoldenTests {
         let code = try compile(
             CompileRequest(
                 program: program, layout: topic.layout, helpers: [1: 0x1111_2222_3333], kfuncs: [],
-                features: topic.features))
+                features: topic.features, options: CompileOptions(optimises: false)))
         var machine: [[UInt8]] = [], source: [[UInt8]] = [], index = 0
         while index < topic.insns.count {
             let width = topic.insns[index].isWideLoad ? 2 : 1

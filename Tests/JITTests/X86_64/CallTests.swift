@@ -208,7 +208,7 @@ import Testing
         }
         #expect(error([Insn.call(helper: 9)]) == .missingFunction(insn: 0, name: "helper 9"))
         #expect(
-            error(Insn.wide(1, 0, pseudo: PseudoLoad.btfID))
+            error(Insn.wide(0, 0, pseudo: PseudoLoad.btfID))
                 == .unsupported(insn: 0, what: "the address of a kernel variable"))
         #expect(
             error([Instruction(opcode: Opcode.gotoShort, offset: 7)]) == .malformed(insn: 0, opcode: 0x05))
@@ -218,6 +218,6 @@ import Testing
         #expect(
             error([Instruction(opcode: 0x20)])
                 == .unsupported(insn: 0, what: "a packet load (BPF_ABS, BPF_IND)"))
-        #expect(error(Insn.wide(1, 3, pseudo: PseudoLoad.mapFD)) == .malformed(insn: 0, opcode: 0x18))
+        #expect(error(Insn.wide(0, 3, pseudo: PseudoLoad.mapFD)) == .malformed(insn: 0, opcode: 0x18))
     }
 }

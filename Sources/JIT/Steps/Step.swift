@@ -1,0 +1,66 @@
+import BPF
+import Verifier
+
+/// One instruction of a subprog on its way to machine code: what the image says, with jumps resolved, what no path
+/// reaches left out, and whatever the passes in this folder have changed.
+///
+/// Registers 0…10 are those of BPF. 11…15 are *virtual*: stack slots and arguments that live in machine registers
+/// (see `StackSlots`).
+struct Step {
+    enum Kind: UInt8 {
+        /// What the instruction says.
+        case plain
+        /// Nothing is left of it.
+        case nothing
+        /// An unconditional jump to `target`.
+        case goto
+        /// No path leads here.
+        case trap
+    }
+
+    var insn: Instruction
+    var kind: Kind
+    /// Instruction of the image that it comes from.
+    var pc: Int32
+    /// Index of the step that a jump goes to; -1: it is no jump.
+    var target: Int32 = -1
+
+    init(_ insn: Instruction, at pc: Int, kind: Kind = .plain) {
+        self.insn = insn
+        self.kind = kind
+        self.pc = Int32(truncatingIfNeeded: pc)
+    }
+
+    static let virtualRegisters: Range<UInt8> = 11..<16
+
+    /// May go on at `target`, and otherwise falls through.
+    var isBranch: Bool { target >= 0 && kind == .plain }
+    /// The next step is not reached from here.
+    var endsFlow: Bool {
+        switch kind {
+        case .plain: insn.opcode == Opcode.exit
+        case .nothing: false
+        case .goto, .trap: true
+        }
+    }
+
+    /// A move of a whole register or of its lower half: 64, 32; nil: it is something else.
+    var moveWidth: Width? {
+        guard kind == .plain, insn.offset == 0 else { return nil }
+        switch insn.opcode {
+        case Opcode.mov | 0x0f: return .b64
+        case Opcode.mov | 0x0c: return .b32
+        default: return nil
+        }
+    }
+}
+
+/// Instructions of BPF that passes make.
+extension Instruction {
+    static func move(_ width: Width, _ dst: UInt8, _ src: UInt8) -> Instruction {
+        Instruction(opcode: Opcode.mov | (width == .b64 ? 0x0f : 0x0c), dst: dst, src: src)
+    }
+    static func move(_ width: Width, _ dst: UInt8, constant: Int32) -> Instruction {
+        Instruction(opcode: Opcode.mov | (width == .b64 ? 0x07 : 0x04), dst: dst, imm: constant)
+    }
+}
