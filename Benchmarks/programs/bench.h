@@ -1,4 +1,5 @@
-/* Shared by the benchmark programs, which compile as BPF and as native code from one source.
+/* Shared by the benchmark programs, which compile from one source as BPF, as native code, and (with -DKERNEL) as a
+ * classifier program for the running kernel, whose test runs take no memory: there a map holds the input.
  *
  * Each program is a function `unsigned long NAME(unsigned char *data, unsigned long size)` over DATA_BYTES bytes of
  * pseudo-random input; memory is not reset between runs, so each makes its own starting state. */
@@ -13,8 +14,30 @@ typedef int s32;
 
 #define DATA_BYTES 1024
 
-#ifdef __bpf__
-#define PROGRAM(name) __attribute__((section("bench"), used)) u64 name(u8 *data, u64 size)
+#define SECTION(name) __attribute__((section(name), used))
+#ifdef KERNEL
+struct input {
+    u8 bytes[DATA_BYTES];
+};
+struct {
+    int (*type)[2];
+    int (*max_entries)[1];
+    u32 *key;
+    struct input *value;
+} input SECTION(".maps");
+static void *(*map_lookup)(void *map, const void *key) = (void *)1;
+#define PROGRAM(name)                                                                                                \
+    static inline __attribute__((always_inline)) u64 body(u8 *data, u64 size);                                       \
+    SECTION("tc") int name(void *context)                                                                            \
+    {                                                                                                                \
+        u32 key = 0;                                                                                                 \
+        u8 *data = map_lookup(&input, &key);                                                                         \
+        return data ? body(data, DATA_BYTES) : 0;                                                                    \
+    }                                                                                                                \
+    char LICENSE[] SECTION("license") = "GPL";                                                                       \
+    static inline __attribute__((always_inline)) u64 body(u8 *data, u64 size)
+#elif defined(__bpf__)
+#define PROGRAM(name) SECTION("bench") u64 name(u8 *data, u64 size)
 #else
 #define PROGRAM(name) __attribute__((used)) u64 run(u8 *data, u64 size)
 #endif
