@@ -56,6 +56,8 @@ package struct BodyNeeds: OptionSet, Hashable, Sendable {
     package static let block = BodyNeeds(rawValue: 2)
     /// A full `fuel` in the block: it, or something that it calls, may draw on it.
     package static let fuel = BodyNeeds(rawValue: 4)
+    /// No need but a promise: R0 has nothing above its lower half.
+    package static let narrowResult = BodyNeeds(rawValue: 8)
     package static let all: BodyNeeds = [.context, .block, .fuel]
 
     /// Argument `index` (0…5) in the register where C passes it, with nothing above its width: a body whose context is

@@ -38,10 +38,10 @@ struct Comparison {
         } catch let fault as InterpreterFault {
             return .differed("accepted, but the interpreter stops: \(fault)")
         }
-        for inlines in [true, false] {
-            let actual = try execute(verified, inlinesHelpers: inlines)
+        for options in Comparison.options {
+            let actual = try execute(verified, options)
             if actual != expected {
-                return .differed("code: \(actual)\ninterpreter: \(expected)\ninlining: \(inlines)")
+                return .differed("code: \(actual)\ninterpreter: \(expected)\n\(options)")
             }
         }
         let observed = ObservedStates(of: program.image, in: program.context, budget: Self.statesBudget)
@@ -107,12 +107,18 @@ struct Comparison {
         return try effect(r0, memory, instance)
     }
 
-    private func execute(_ verified: VerifiedProgram, inlinesHelpers: Bool) throws -> Effect {
+    /// As a service compiles, with every helper called, and hardened (which also turns the optimiser off).
+    private static let options = [
+        CompileOptions(), CompileOptions(inlinesHelpers: false),
+        CompileOptions(blindsConstants: true, usesRetpolines: true),
+    ]
+
+    private func execute(_ verified: VerifiedProgram, _ options: CompileOptions) throws -> Effect {
         let instance = try instance()
         let compiled = try compile(
             CompileRequest(
                 program: verified, layout: instance.layout, helpers: HelperTable.base.addresses,
-                options: CompileOptions(inlinesHelpers: inlinesHelpers)))
+                options: options))
         let code = try CodeUnit([compiled], name: "differential")
         let word = FuncModel.Value(byteCount: 8)
         let entries = try EntryUnit([

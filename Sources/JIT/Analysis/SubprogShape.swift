@@ -32,10 +32,11 @@ extension CompileRequest {
                 stackBytes: frames[index].stackBytes, isCallback: frames[index].isCallback,
                 clearsStack: frames[index].readsUninitialised)
             for pc in shape.range where program.facts[pc].isReachable {
-                shape.note(image.insns[pc], inlined: inlinedCall(at: pc))
+                let insn = Decoded(image.insns[pc])
+                let inlined = insn.isCall ? inlinedCall(at: pc) : nil
+                shape.note(insn, inlined: inlined)
                 shape.needsScratch =
-                    shape.needsScratch || program.facts[pc].isProbed
-                    || needsScratch(image.insns[pc], inlined: inlinedCall(at: pc))
+                    shape.needsScratch || program.facts[pc].isProbed || needsScratch(insn, inlined: inlined)
             }
             return shape
         }
@@ -43,7 +44,7 @@ extension CompileRequest {
 }
 
 extension CompileRequest {
-    private func needsScratch(_ insn: Instruction, inlined: InlinedCall?) -> Bool {
+    private func needsScratch(_ insn: Decoded, inlined: InlinedCall?) -> Bool {
         switch insn.instructionClass {
         case .alu, .alu64:
             switch insn.operation {
@@ -60,7 +61,7 @@ extension CompileRequest {
 
 extension SubprogShape {
     /// Counts the registers that an instruction names. Too many is harmless; too few would lose a caller's value.
-    fileprivate mutating func note(_ insn: Instruction, inlined: InlinedCall?) {
+    fileprivate mutating func note(_ insn: Decoded, inlined: InlinedCall?) {
         registersUsed |= 1 << UInt16(insn.dst)
         switch insn.instructionClass {
         case .ld: break  // src selects what the immediate means

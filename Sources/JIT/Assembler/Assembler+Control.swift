@@ -21,6 +21,19 @@ extension Assembler {
         put(0x0b)
     }
 
+    /// A hint that this is a loop which waits.
+    mutating func pause() {
+        put(0xf3)
+        put(0x90)
+    }
+
+    /// Nothing behind it starts before all loads before it are done.
+    mutating func loadFence() {
+        put(0x0f)
+        put(0xae)
+        put(0xe8)
+    }
+
     mutating func call(_ register: Register) {
         if register.rawValue >= 8 { put(0x41) }
         put(0xff)

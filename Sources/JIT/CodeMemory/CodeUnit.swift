@@ -21,8 +21,9 @@ package final class CodeUnit: Sendable {
     /// - Parameters:
     ///   - name: shown in /proc/self/maps and in errors.
     ///   - symbols: the functions of each program, for tools (`CodeTools`).
+    ///   - hasGuardPages: whoever runs past either end of the code meets no other mapping there.
     package init(
-        _ compiled: [CompiledProgram], name: String, symbols: [[CodeSymbol]] = []
+        _ compiled: [CompiledProgram], name: String, symbols: [[CodeSymbol]] = [], hasGuardPages: Bool = false
     ) throws(CodeMemoryError) {
         var image: [UInt8] = []
         var placements: [Placement] = []
@@ -35,7 +36,7 @@ package final class CodeUnit: Sendable {
         self.name = name
         codeByteCount = image.count
         programs = placements
-        region = try ExecutableRegion(code: image, name: name)
+        region = try ExecutableRegion(code: image, name: name, isGuarded: hasGuardPages)
         let placed = zip(symbols, placements).flatMap { symbols, place in
             symbols.map { $0.moved(by: place.start) }
         }

@@ -19,25 +19,31 @@ struct ExecutableRegion: ~Copyable, @unchecked Sendable {
     let base: UnsafeRawPointer
     /// A multiple of the page size.
     let byteCount: Int
+    /// Bytes on either side that nobody can access.
+    private let guardByteCount: Int
 
     /// Writes `code` into a fresh memory file, seals it and maps it.
     ///
+    /// - Parameter isGuarded: between two pages of address space that hold nothing.
     /// - Throws: `CodeMemoryError`; nothing is left behind then.
-    init(code: [UInt8], name: String) throws(CodeMemoryError) {
+    init(code: [UInt8], name: String, isGuarded: Bool = false) throws(CodeMemoryError) {
         let pageSize = Int(sysconf(CInt(_SC_PAGESIZE)))
         let pages = max(1, (code.count + pageSize - 1) / pageSize)
         var file = try MemoryFile(name: name, byteCount: pages * pageSize)
         try file.resize()
         try file.write(code, filler: ExecutableRegion.filler)
         try file.seal()
-        unsafe base = try file.mapExecutable()
+        let guards = isGuarded ? pageSize : 0
+        unsafe base = try file.mapExecutable(guardByteCount: guards)
+        guardByteCount = guards
         byteCount = pages * pageSize
         CodeMemoryUse.add(bytes: byteCount)
     }
 
     deinit {
         // SAFETY: the mapping is ours and whoever owns the region has seen to it that nobody runs in it any more.
-        unsafe munmap(UnsafeMutableRawPointer(mutating: base), byteCount)
+        unsafe munmap(
+            UnsafeMutableRawPointer(mutating: base - guardByteCount), byteCount + 2 * guardByteCount)
         CodeMemoryUse.remove(bytes: byteCount)
     }
 

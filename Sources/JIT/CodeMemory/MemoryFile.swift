@@ -60,9 +60,26 @@ struct MemoryFile: ~Copyable {
         guard attempt({ ops_seal_write(descriptor) }) == 0 else { throw failure(.seal) }
     }
 
-    /// Maps the whole file shared, readable and executable.
-    func mapExecutable() throws(CodeMemoryError) -> UnsafeRawPointer {
-        if let address = unsafe map(descriptor) { return unsafe address }
+    /// Maps the whole file shared, readable and executable, with so many bytes on either side that nobody can access.
+    func mapExecutable(guardByteCount: Int = 0) throws(CodeMemoryError) -> UnsafeRawPointer {
+        guard guardByteCount > 0 else { return unsafe try mapExecutable(at: nil) }
+        let total = byteCount + 2 * guardByteCount
+        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
+        let reserved = unsafe mmap(nil, total, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0)
+        guard unsafe reserved != MAP_FAILED, let start = unsafe reserved else { throw failure(.map) }
+        do {
+            return unsafe try mapExecutable(at: start + guardByteCount)
+        } catch {
+            unsafe munmap(start, total)
+            throw error
+        }
+    }
+
+    /// - Parameter address: inside a mapping of the caller's that it may replace; nil: anywhere.
+    private func mapExecutable(at address: UnsafeMutableRawPointer?) throws(CodeMemoryError)
+        -> UnsafeRawPointer
+    {
+        if let mapped = unsafe map(descriptor, at: address) { return unsafe mapped }
         // Kernels before about 6.7 count a shared mapping of a writable descriptor as writable; one opened for reading
         // is not.
         guard errno == EPERM else { throw failure(.map) }
@@ -70,18 +87,19 @@ struct MemoryFile: ~Copyable {
         let readOnly = attempt { unsafe open(path, O_RDONLY | O_CLOEXEC) }
         guard readOnly >= 0 else { throw failure(.reopen) }
         defer { close(readOnly) }
-        guard let address = unsafe map(readOnly) else { throw failure(.map) }
-        return unsafe address
+        guard let mapped = unsafe map(readOnly, at: address) else { throw failure(.map) }
+        return unsafe mapped
     }
 
-    private func map(_ descriptor: CInt) -> UnsafeRawPointer? {
+    private func map(_ descriptor: CInt, at address: UnsafeMutableRawPointer?) -> UnsafeRawPointer? {
         if let injected = CodeMemoryFaults.next() {
             errno = injected
             return nil
         }
-        // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists.
-        let address = unsafe mmap(nil, byteCount, PROT_READ | PROT_EXEC, MAP_SHARED, descriptor, 0)
-        return unsafe address == MAP_FAILED ? nil : UnsafeRawPointer(address)
+        let fixed = unsafe address == nil ? 0 : MAP_FIXED
+        // SAFETY: at an address of the kernel's choice it touches nothing that exists; a given one is the caller's.
+        let mapped = unsafe mmap(address, byteCount, PROT_READ | PROT_EXEC, MAP_SHARED | fixed, descriptor, 0)
+        return unsafe mapped == MAP_FAILED ? nil : UnsafeRawPointer(mapped)
     }
 
     /// For tests of the seals.

@@ -171,7 +171,7 @@ extension StepList {
             let operation = second.isXor ? Opcode.xor : Opcode.add
             replacement.append(
                 Step(
-                    Instruction(opcode: operation | code, dst: second.sum, src: second.register),
+                    Decoded(opcode: operation | code, dst: second.sum, src: second.register),
                     at: Int(branch.pc)))
         }
         let added = replacement.count - range.count

@@ -56,7 +56,7 @@ extension Step {
             return rest | (upper == 0 ? Knowledge.isNarrow(dst) : 0)
                 | (upper != 0 || insn.imm != 0 ? Knowledge.isNonZero(dst) : 0)
         case .ldx:
-            let isNarrow = insn.mode == Opcode.modeMem && insn.size != .double
+            let isNarrow = insn.mode == Opcode.modeMem && insn.width != .b64
             return rest | (isNarrow ? Knowledge.isNarrow(dst) : 0)
         case .st, .jmp32: return known
         case .stx:

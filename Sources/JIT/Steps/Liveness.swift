@@ -104,7 +104,7 @@ extension Step {
 
     private func liveBeforeStore(_ after: RegisterHalves) -> RegisterHalves {
         guard insn.mode == Opcode.modeAtomic else {
-            return after | .both(insn.dst) | (insn.size == .double ? .both(insn.src) : .lower(insn.src))
+            return after | .both(insn.dst) | (insn.width == .b64 ? .both(insn.src) : .lower(insn.src))
         }
         // Those that fetch write their source, cmpxchg R0; what they write they also read.
         let expected: RegisterHalves = insn.imm == Opcode.atomicCmpxchg ? .both(0) : 0

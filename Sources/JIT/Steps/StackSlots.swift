@@ -8,9 +8,11 @@ import Verifier
 struct StackSlots {
     fileprivate struct Slot {
         var offset: Int16
-        var size: AccessSize
+        var width: Width
         /// Uses, those in loops counted more.
         var weight: Int
+
+        var byteCount: Int { Int(width.rawValue) / 8 }
     }
 
     /// Rewrites accesses to at most `count` slots.
@@ -29,17 +31,19 @@ struct StackSlots {
                 escapes = escapes || step.namesFramePointer
                 continue
             }
-            if access.size == .byte || access.size == .half || access.isOther { mixed.insert(access.offset) }
+            if access.width == .b8 || access.width == .b16 || access.isOther { mixed.insert(access.offset) }
             let weight = 1 << (3 * min(depth[index], 5))
             if let known = slots.firstIndex(where: { $0.offset == access.offset }) {
-                if slots[known].size != access.size {
+                if slots[known].width != access.width {
                     mixed.insert(access.offset)
                     // For what overlaps it, the larger counts.
-                    if access.size.byteCount > slots[known].size.byteCount { slots[known].size = access.size }
+                    if access.width.rawValue > slots[known].width.rawValue {
+                        slots[known].width = access.width
+                    }
                 }
                 slots[known].weight += weight
             } else {
-                slots.append(Slot(offset: access.offset, size: access.size, weight: weight))
+                slots.append(Slot(offset: access.offset, width: access.width, weight: weight))
             }
             if slots.count > 64 { return 0 }
         }
@@ -57,7 +61,7 @@ struct StackSlots {
                 let number = chosen.firstIndex(where: { $0.offset == access.offset })
             else { continue }
             let register = Step.virtualRegisters.lowerBound + UInt8(number)
-            let width: Width = access.size == .double ? .b64 : .b32
+            let width = access.width
             let insn = list.steps[index].insn
             switch insn.instructionClass {
             case .ldx: list.steps[index].insn = .move(width, insn.dst, register)
@@ -71,19 +75,19 @@ struct StackSlots {
 
 extension StackSlots.Slot {
     fileprivate func overlaps(_ other: StackSlots.Slot) -> Bool {
-        Int(offset) < Int(other.offset) + other.size.byteCount
-            && Int(other.offset) < Int(offset) + size.byteCount
+        Int(offset) < Int(other.offset) + other.byteCount
+            && Int(other.offset) < Int(offset) + byteCount
     }
 }
 
 extension Step {
     /// A plain load or store of the stack at a constant offset. `isOther`: one that cannot be a move.
-    fileprivate var stackAccess: (offset: Int16, size: AccessSize, isOther: Bool)? {
+    fileprivate var stackAccess: (offset: Int16, width: Width, isOther: Bool)? {
         switch insn.instructionClass {
-        case .ldx where insn.src == 10: (insn.offset, insn.size, insn.mode != Opcode.modeMem)
-        case .st where insn.dst == 10: (insn.offset, insn.size, false)
+        case .ldx where insn.src == 10: (insn.offset, insn.width, insn.mode != Opcode.modeMem)
+        case .st where insn.dst == 10: (insn.offset, insn.width, false)
         case .stx where insn.dst == 10 && (insn.src != 10 || insn.mode == Opcode.modeAtomic):
-            (insn.offset, insn.size, insn.mode != Opcode.modeMem)
+            (insn.offset, insn.width, insn.mode != Opcode.modeMem)
         default: nil
         }
     }

@@ -18,14 +18,14 @@ struct Step {
         case trap
     }
 
-    var insn: Instruction
+    var insn: Decoded
     var kind: Kind
     /// Instruction of the image that it comes from.
     var pc: Int32
     /// Index of the step that a jump goes to; -1: it is no jump.
     var target: Int32 = -1
 
-    init(_ insn: Instruction, at pc: Int, kind: Kind = .plain) {
+    init(_ insn: Decoded, at pc: Int, kind: Kind = .plain) {
         self.insn = insn
         self.kind = kind
         self.pc = Int32(truncatingIfNeeded: pc)
@@ -56,11 +56,11 @@ struct Step {
 }
 
 /// Instructions of BPF that passes make.
-extension Instruction {
-    static func move(_ width: Width, _ dst: UInt8, _ src: UInt8) -> Instruction {
-        Instruction(opcode: Opcode.mov | (width == .b64 ? 0x0f : 0x0c), dst: dst, src: src)
+extension Decoded {
+    static func move(_ width: Width, _ dst: UInt8, _ src: UInt8) -> Decoded {
+        Decoded(opcode: Opcode.mov | (width == .b64 ? 0x0f : 0x0c), dst: dst, src: src)
     }
-    static func move(_ width: Width, _ dst: UInt8, constant: Int32) -> Instruction {
-        Instruction(opcode: Opcode.mov | (width == .b64 ? 0x07 : 0x04), dst: dst, imm: constant)
+    static func move(_ width: Width, _ dst: UInt8, constant: Int32) -> Decoded {
+        Decoded(opcode: Opcode.mov | (width == .b64 ? 0x07 : 0x04), dst: dst, imm: constant)
     }
 }

@@ -64,7 +64,7 @@ extension StepList {
     }
 }
 
-extension Instruction {
+extension Decoded {
     /// The opcode of the jump taken exactly when this one is not; nil for `jset` and `may_goto`, which have none.
     fileprivate var invertedJump: UInt8? {
         let operation: UInt8

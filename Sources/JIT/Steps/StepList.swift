@@ -21,7 +21,7 @@ struct StepList {
         var stepOfInsn = [Int32](repeating: -1, count: range.count + 1)
         var pc = range.lowerBound
         while pc < range.upperBound {
-            let insn = insns[pc]
+            let insn = Decoded(insns[pc])
             stepOfInsn[pc - range.lowerBound] = Int32(steps.count)
             if !facts[pc].isReachable {
                 // One trap stands for a run of unreachable instructions.
@@ -42,7 +42,7 @@ struct StepList {
             pc += insn.isWideLoad && pc + 1 < range.upperBound ? 2 : 1
         }
         // A last instruction that falls off the end does not exist in verified code.
-        steps.append(Step(Instruction(opcode: 0), at: range.upperBound - 1, kind: .trap))
+        steps.append(Step(Decoded(opcode: 0), at: range.upperBound - 1, kind: .trap))
         stepOfInsn[range.count] = Int32(steps.count - 1)
         try resolveJumps(range, stepOfInsn)
     }
@@ -106,7 +106,7 @@ struct StepList {
             let place = StepList.offset(ofKept: index, below: frameBytes)
             steps.append(
                 Step(
-                    Instruction(
+                    Decoded(
                         opcode: 0x7b, dst: 10, src: StepList.register(ofArgument: slot), offset: place), at: 0
                 ))
         }
@@ -118,7 +118,7 @@ struct StepList {
 
     /// Appends what an instruction becomes that deals with the context. Returns false if it does not.
     private mutating func append(
-        _ insn: Instruction, _ pc: Int, _ use: ContextUse, below frameBytes: Int
+        _ insn: Decoded, _ pc: Int, _ use: ContextUse, below frameBytes: Int
     ) -> Bool {
         if use.moves.contains(pc) {
             steps.append(Step(insn, at: pc, kind: .nothing))
@@ -129,14 +129,14 @@ struct StepList {
             let index = use.framedSlots.firstIndex(of: load.slot) ?? 0
             let place = StepList.offset(ofKept: index, below: frameBytes)
             steps.append(
-                Step(Instruction(opcode: insn.opcode, dst: insn.dst, src: 10, offset: place), at: pc))
+                Step(Decoded(opcode: insn.opcode, dst: insn.dst, src: 10, offset: place), at: pc))
             return true
         }
         let source = StepList.register(ofArgument: load.slot)
-        steps.append(Step(.move(insn.size == .double ? .b64 : .b32, insn.dst, source), at: pc))
-        if insn.size == .byte || insn.size == .half {
-            let mask: Int32 = insn.size == .byte ? 0xff : 0xffff
-            steps.append(Step(Instruction(opcode: Opcode.and | 0x04, dst: insn.dst, imm: mask), at: pc))
+        steps.append(Step(.move(insn.width == .b64 ? .b64 : .b32, insn.dst, source), at: pc))
+        if insn.width == .b8 || insn.width == .b16 {
+            let mask: Int32 = insn.width == .b8 ? 0xff : 0xffff
+            steps.append(Step(Decoded(opcode: Opcode.and | 0x04, dst: insn.dst, imm: mask), at: pc))
         }
         return true
     }

@@ -20,10 +20,13 @@ package struct EntryRequest {
     /// Which argument of `model` stands in each slot; nil: all in order. For programs of a kernel whose prototype has
     /// fewer arguments than the host's.
     package var slots: [Int]?
+    /// The program's machine code, for an entry that holds a copy of it in place of a jump to `body`, if it is short;
+    /// empty: none. Code is position-independent.
+    package var code: [UInt8]
 
     package init(
         model: FuncModel, body: UnsafeRawPointer, block: UnsafeMutableRawPointer, kind: Kind,
-        needs: BodyNeeds = .all, slots: [Int]? = nil
+        needs: BodyNeeds = .all, slots: [Int]? = nil, code: [UInt8] = []
     ) {
         unsafe self.model = model
         unsafe self.body = body
@@ -31,6 +34,7 @@ package struct EntryRequest {
         unsafe self.kind = kind
         unsafe self.needs = needs
         unsafe self.slots = slots
+        unsafe self.code = code
     }
 }
 

@@ -20,7 +20,13 @@ struct X86Entry {
     private let slots: [Int]
     private let body: UInt64
     private let block: UInt64
+    /// The body itself, where the entry holds a copy.
+    private let copy: [UInt8]
+    private let copyLabel: Label
     private var assembler = Assembler(capacity: 128)
+
+    /// Bytes of code worth a copy in every instance. What it saves is two jumps, which longer code does not notice.
+    private static let copiedMax = 192
 
     init(_ request: EntryRequest) throws(EntryError) {
         try unsafe request.check()
@@ -30,6 +36,8 @@ struct X86Entry {
         slots = unsafe request.slots ?? Array(request.model.arguments.indices)
         body = unsafe UInt64(UInt(bitPattern: request.body))
         block = unsafe UInt64(UInt(bitPattern: request.block))
+        copy = unsafe request.code.count <= X86Entry.copiedMax ? request.code : []
+        copyLabel = assembler.makeLabel()
     }
 
     consuming func generate() throws(EntryError) -> [UInt8] {
@@ -38,14 +46,17 @@ struct X86Entry {
         if kind == .context { try emitFusedArguments() }
         if buildsSlots {
             emitCallWithSlots()
-        } else if needs.isDisjoint(with: [.block, .fuel]), model.result?.needsNarrowing != true {
-            // Nothing to set up and nothing to clean: the body returns straight to the caller.
-            assembler.move(.rax, constant: body)
-            assembler.jump(.rax)
+        } else if needs.isDisjoint(with: [.block, .fuel]), !narrowsResult {
+            // Nothing to set up and nothing to clean: the body returns straight to the caller. A copy comes next anyway.
+            if copy.isEmpty {
+                assembler.move(.rax, constant: body)
+                assembler.jump(.rax)
+            }
         } else {
             emitPlainCall()
         }
-        return assembler.finish().bytes
+        assembler.bind(copyLabel)
+        return assembler.finish().bytes + copy
     }
 
     private mutating func emitCallWithSlots() {
@@ -122,14 +133,25 @@ struct X86Entry {
     }
 
     private mutating func emitBodyCall() {
-        assembler.move(.rax, constant: body)
-        assembler.call(.rax)
-        narrowResult()
+        if copy.isEmpty {
+            assembler.move(.rax, constant: body)
+            assembler.call(.rax)
+        } else {
+            assembler.call(copyLabel)
+        }
+        if narrowsResult { narrowResult() }
+    }
+
+    private var narrowsResult: Bool {
+        guard let result = model.result, result.needsNarrowing else { return false }
+        let isNarrow =
+            needs.contains(.narrowResult) && result.byteCount == 4 && !result.isSigned && !result.isBool
+        return !isNarrow
     }
 
     /// Makes rax a value of the prototype's type, all 64 bits of it.
     private mutating func narrowResult() {
-        guard let result = model.result, let width = result.width, result.needsNarrowing else { return }
+        guard let result = model.result, let width = result.width else { return }
         if result.isBool {
             // C looks at the low byte of a bool only.
             assembler.test(width, .rax, .rax)

@@ -2,7 +2,7 @@ import BPF
 
 /// Arithmetic. A 32-bit machine operation clears the upper half, as BPF's does.
 extension X86Generator {
-    mutating func emitALU(_ insn: Instruction, _ width: Width, at pc: Int) throws(JITError) {
+    mutating func emitALU(_ insn: Decoded, _ width: Width, at pc: Int) throws(JITError) {
         free(insn.dst)
         // Where nobody looks at the upper half of a result, the shorter instruction will do.
         let enough: Width = live.holdsUpper(insn.dst) ? width : .b32
@@ -37,7 +37,7 @@ extension X86Generator {
 
     // MARK: Moves
 
-    private mutating func emitMove(_ insn: Instruction, _ width: Width, at pc: Int) throws(JITError) {
+    private mutating func emitMove(_ insn: Decoded, _ width: Width, at pc: Int) throws(JITError) {
         guard insn.usesRegister else {
             return define(
                 insn.dst,
@@ -54,7 +54,7 @@ extension X86Generator {
         }
     }
 
-    private mutating func copy(_ insn: Instruction, _ width: Width) {
+    private mutating func copy(_ insn: Decoded, _ width: Width) {
         let dst = insn.dst, src = insn.src
         let isCut = width == .b32 && live.holdsUpper(dst)
         if isPending(src) {
@@ -73,7 +73,7 @@ extension X86Generator {
         define(dst, .copy(of: src, isNarrow: isCut && !knowledge.isNarrow(src, at: index)))
     }
 
-    private mutating func emitSignExtension(_ insn: Instruction, from: Width, to width: Width) {
+    private mutating func emitSignExtension(_ insn: Decoded, from: Width, to width: Width) {
         let dst = insn.dst, src = insn.src
         // A load with sign extends to all 64 bits.
         let mayFill = width == .b64 || !live.holdsUpper(dst)
@@ -100,7 +100,7 @@ extension X86Generator {
         if value.kind != .address || value.isNarrow && width == .b64 { settle(register) }
     }
 
-    private mutating func emitAdd(_ insn: Instruction, _ width: Width) {
+    private mutating func emitAdd(_ insn: Decoded, _ width: Width) {
         let dst = insn.dst, src = insn.src
         if !insn.usesRegister { return add(insn.imm, to: dst, width) }
         if let constant = constant(src, width) { return add(constant, to: dst, width) }
@@ -142,7 +142,7 @@ extension X86Generator {
         define(dst, total)
     }
 
-    private mutating func emitSubtract(_ insn: Instruction, _ width: Width) {
+    private mutating func emitSubtract(_ insn: Decoded, _ width: Width) {
         let constant = insn.usesRegister ? constant(insn.src, width) : insn.imm
         if let constant, constant != .min { return add(-constant, to: insn.dst, width) }
         if insn.usesRegister, emitUpdate(.sub, insn, width) { return }
@@ -152,7 +152,7 @@ extension X86Generator {
     // MARK: Other operations of two operands
 
     /// dst = dst `operation` src, now.
-    mutating func emitBinary(_ operation: ALUOperation, _ insn: Instruction, _ width: Width) {
+    mutating func emitBinary(_ operation: ALUOperation, _ insn: Decoded, _ width: Width) {
         guard insn.usesRegister else { return emitBinary(operation, insn.imm, insn.dst, width) }
         if let constant = constant(insn.src, width) {
             return emitBinary(operation, constant, insn.dst, width)
@@ -185,7 +185,7 @@ extension X86Generator {
         noteFlags(target, width)
     }
 
-    private mutating func emitNot(_ insn: Instruction, _ width: Width) -> Bool {
+    private mutating func emitNot(_ insn: Decoded, _ width: Width) -> Bool {
         guard !insn.usesRegister, insn.imm == -1,
             !(isPending(insn.dst) && pending[Int(insn.dst)].kind == .constant)
         else { return false }
@@ -193,7 +193,7 @@ extension X86Generator {
         return true
     }
 
-    private mutating func emitMultiply(_ insn: Instruction, _ width: Width) {
+    private mutating func emitMultiply(_ insn: Decoded, _ width: Width) {
         let dst = insn.dst
         guard let constant = insn.usesRegister ? constant(insn.src, width) : insn.imm else {
             if foldableLoad(insn.src, width) == nil || insn.src == dst { wantRegister(insn.src, width) }

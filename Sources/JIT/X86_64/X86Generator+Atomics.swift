@@ -2,8 +2,8 @@ import BPF
 
 /// Atomic operations. On x86-64 every plain load acquires and every plain store releases.
 extension X86Generator {
-    mutating func emitAtomic(_ insn: Instruction, at pc: Int) throws(JITError) {
-        let width = insn.size.width
+    mutating func emitAtomic(_ insn: Decoded, at pc: Int) throws(JITError) {
+        let width = insn.width
         // What they read and write is where it belongs, and nothing is still to be read from memory.
         emitHeldStore()
         flush(.max)

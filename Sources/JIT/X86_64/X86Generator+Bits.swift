@@ -4,7 +4,7 @@ import BPF
 extension X86Generator {
     // MARK: Masks
 
-    mutating func emitAnd(_ insn: Instruction, _ width: Width) {
+    mutating func emitAnd(_ insn: Decoded, _ width: Width) {
         let constant = insn.usesRegister ? constant(insn.src, width) : insn.imm
         guard let constant else {
             if emitUpdate(.and, insn, width) { return }
@@ -39,7 +39,7 @@ extension X86Generator {
 
     /// BPF and the machine both use the count modulo the width.
     mutating func emitShift(
-        _ operation: ShiftOperation, _ insn: Instruction, _ width: Width, countWidth: Width
+        _ operation: ShiftOperation, _ insn: Decoded, _ width: Width, countWidth: Width
     ) {
         let bits = countWidth.rawValue
         if let constant = insn.usesRegister ? constant(insn.src, .b32) : insn.imm {
@@ -171,7 +171,7 @@ extension X86Generator {
     // MARK: Rotates
 
     /// `x << n | x >> (bits - n)`, also written with `xor` or `+`.
-    mutating func emitRotate(_ insn: Instruction, _ width: Width) -> Bool {
+    mutating func emitRotate(_ insn: Decoded, _ width: Width) -> Bool {
         guard insn.usesRegister, insn.src != insn.dst, isPending(insn.src), isPending(insn.dst) else {
             return false
         }
@@ -194,7 +194,7 @@ extension X86Generator {
     // MARK: Byte order
 
     /// `le`, `be` (to that byte order; the machine is little endian) and `bswap`.
-    mutating func emitByteOrder(_ insn: Instruction, at pc: Int) throws(JITError) {
+    mutating func emitByteOrder(_ insn: Decoded, at pc: Int) throws(JITError) {
         let swaps = insn.instructionClass == .alu64 || insn.usesRegister
         guard let width = Width(rawValue: UInt8(truncatingIfNeeded: insn.imm)), width != .b8 else {
             throw malformed(pc)

@@ -3,7 +3,7 @@ import Verifier
 
 /// Calls of helpers, kfuncs and subprogs; callback thunks.
 extension X86Generator {
-    mutating func emitCall(_ insn: Instruction, at pc: Int) throws(JITError) {
+    mutating func emitCall(_ insn: Decoded, at pc: Int) throws(JITError) {
         settleForCall()
         if let inlined = request.inlinedCall(at: pc) { return try emit(inlined, at: pc) }
         switch insn.src {
@@ -41,7 +41,29 @@ extension X86Generator {
         needs.formUnion([.block, .fuel])
         assembler.move(.b64, .r9, RegisterMap.block)
         assembler.move(.rax, constant: UInt64(address))
-        assembler.call(.rax)
+        callRAX()
+    }
+
+    mutating func callRAX() {
+        guard request.options.usesRetpolines else { return assembler.call(.rax) }
+        let label = retpoline ?? assembler.makeLabel()
+        retpoline = label
+        assembler.call(label)
+    }
+
+    /// Goes to where rax points by a return; what predictors make of that return is an endless loop.
+    mutating func emitRetpoline() {
+        guard let retpoline else { return }
+        let trap = assembler.makeLabel(), go = assembler.makeLabel()
+        assembler.bind(retpoline)
+        assembler.call(go)
+        assembler.bind(trap)
+        assembler.pause()
+        assembler.loadFence()
+        assembler.jump(trap)
+        assembler.bind(go)
+        assembler.store(.b64, Memory(.rsp), .rax)
+        assembler.ret()
     }
 
     /// `u64 thunk(r1, r2, r3, r4, r5, block)`: lets C call a subprog as a callback.

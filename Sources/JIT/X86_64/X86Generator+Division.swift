@@ -3,7 +3,7 @@ import BPF
 /// Division and remainder. BPF defines what the machine traps on: x / 0 = 0, x % 0 = x, and the smallest number divided
 /// by -1 wraps to itself with remainder 0. RFC 9669, section 4.1.
 extension X86Generator {
-    mutating func emitDivision(_ insn: Instruction, _ width: Width, isModulo: Bool, at pc: Int)
+    mutating func emitDivision(_ insn: Decoded, _ width: Width, isModulo: Bool, at pc: Int)
         throws(JITError)
     {
         guard insn.offset == 0 || insn.offset == 1 else { throw malformed(pc) }
@@ -168,7 +168,7 @@ extension X86Generator {
     // MARK: By a register
 
     private mutating func emitDivisionByRegister(
-        _ insn: Instruction, _ width: Width, isModulo: Bool, isSigned: Bool
+        _ insn: Decoded, _ width: Width, isModulo: Bool, isSigned: Bool
     ) {
         let dst = insn.dst, src = insn.src
         settle(src)

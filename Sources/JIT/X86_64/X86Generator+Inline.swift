@@ -117,7 +117,12 @@ extension X86Generator {
         } else {
             // R2 was the address of a thunk.
             assembler.move(.b64, .r9, RegisterMap.block)
-            assembler.call(callback)
+            if request.options.usesRetpolines {
+                assembler.move(.b64, .rax, callback)
+                callRAX()
+            } else {
+                assembler.call(callback)
+            }
         }
         assembler.test(.b64, .rax, .rax)
         assembler.jump(.equal, head)

@@ -90,7 +90,7 @@ extension X86Generator {
     // MARK: Compare
 
     /// Sets the flags. Returns the condition that now stands for the jump's.
-    private mutating func emitCompare(_ insn: Instruction, _ condition: Condition, _ width: Width)
+    private mutating func emitCompare(_ insn: Decoded, _ condition: Condition, _ width: Width)
         -> Condition
     {
         let isTest = insn.operation == Opcode.jset

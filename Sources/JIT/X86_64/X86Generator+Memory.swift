@@ -5,7 +5,7 @@ import Verifier
 extension X86Generator {
     // MARK: Loads
 
-    mutating func emitLoad(_ insn: Instruction, at pc: Int) throws(JITError) {
+    mutating func emitLoad(_ insn: Decoded, at pc: Int) throws(JITError) {
         let isSigned = insn.mode == Opcode.modeMemSX
         guard insn.mode == Opcode.modeMem || isSigned else { throw malformed(pc) }
         free(insn.dst)
@@ -13,8 +13,8 @@ extension X86Generator {
         guard facts[pc].isProbed else {
             var value = place(insn.src, insn.offset) ?? .copy(of: insn.src)
             value.kind = .load
-            value.width = insn.size.width
-            value.isSigned = isSigned && insn.size != .double
+            value.width = insn.width
+            value.isSigned = isSigned && insn.width != .b64
             return define(insn.dst, value)
         }
         emitProbedLoad(insn, isSigned: isSigned)
@@ -22,7 +22,7 @@ extension X86Generator {
 
     /// A pointer that was walked to may hold anything: read 0 unless it points into the arena. The arena is followed by
     /// readable bytes, so only the first byte is compared.
-    private mutating func emitProbedLoad(_ insn: Instruction, isSigned: Bool) {
+    private mutating func emitProbedLoad(_ insn: Decoded, isSigned: Bool) {
         needs.insert(.block)
         let address = RegisterMap.scratch1, distance = RegisterMap.scratch2
         let dst = machine(insn.dst)
@@ -33,9 +33,9 @@ extension X86Generator {
         let outside = assembler.makeLabel(), done = assembler.makeLabel()
         assembler.jump(.aboveOrEqual, outside)
         if isSigned {
-            assembler.loadSigned(insn.size.width, dst, Memory(address))
+            assembler.loadSigned(insn.width, dst, Memory(address))
         } else {
-            assembler.load(insn.size.width, dst, Memory(address))
+            assembler.load(insn.width, dst, Memory(address))
         }
         assembler.bind(done)
         isSettled(insn.dst)
@@ -44,7 +44,7 @@ extension X86Generator {
 
     // MARK: Two-slot immediates
 
-    mutating func emitWideLoad(_ insn: Instruction, at pc: Int) throws(JITError) {
+    mutating func emitWideLoad(_ insn: Decoded, at pc: Int) throws(JITError) {
         guard insn.isWideLoad, pc + 1 < insns.count else {
             throw .unsupported(insn: pc, what: "a packet load (BPF_ABS, BPF_IND)")
         }
@@ -76,7 +76,7 @@ extension X86Generator {
         }
     }
 
-    private func mapSlot(_ insn: Instruction, at pc: Int) throws(JITError) -> InstanceLayout.MapSlot {
+    private func mapSlot(_ insn: Decoded, at pc: Int) throws(JITError) -> InstanceLayout.MapSlot {
         guard request.layout.slots.indices.contains(Int(insn.imm)) else { throw malformed(pc) }
         return request.layout.slots[Int(insn.imm)]
     }
@@ -93,16 +93,5 @@ extension X86Generator {
             throw .unsupported(insn: pc, what: "an instance block of more than 2 GiB")
         }
         return Memory(RegisterMap.block, displacement)
-    }
-}
-
-extension AccessSize {
-    var width: Width {
-        switch self {
-        case .byte: .b8
-        case .half: .b16
-        case .word: .b32
-        case .double: .b64
-        }
     }
 }

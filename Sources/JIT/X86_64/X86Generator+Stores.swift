@@ -2,13 +2,13 @@ import BPF
 
 /// Stores: of registers, of constants, and back to where a value was loaded from.
 extension X86Generator {
-    mutating func emitStoreImmediate(_ insn: Instruction, at pc: Int) throws(JITError) {
+    mutating func emitStoreImmediate(_ insn: Decoded, at pc: Int) throws(JITError) {
         guard insn.mode == Opcode.modeMem else { throw malformed(pc) }
         flushLoads(except: nil, for: insn)
         storeConstant(insn, UInt64(bitPattern: Int64(insn.imm)))
     }
 
-    mutating func emitStore(_ insn: Instruction, at pc: Int) throws(JITError) {
+    mutating func emitStore(_ insn: Decoded, at pc: Int) throws(JITError) {
         switch insn.mode {
         case Opcode.modeMem: storeRegister(insn)
         case Opcode.modeAtomic: try emitAtomic(insn, at: pc)
@@ -16,8 +16,8 @@ extension X86Generator {
         }
     }
 
-    private mutating func storeRegister(_ insn: Instruction) {
-        let width = insn.size.width
+    private mutating func storeRegister(_ insn: Decoded) {
+        let width = insn.width
         if isUpdate(insn) {
             flushLoads(except: insn.src, for: insn)
             // Settling the others may have settled this one.
@@ -33,12 +33,12 @@ extension X86Generator {
     }
 
     /// What is stored is what was loaded from there, changed, and is not wanted elsewhere.
-    private func isUpdate(_ insn: Instruction) -> Bool {
+    private func isUpdate(_ insn: Decoded) -> Bool {
         guard isPending(insn.src), isDead(insn.src), let place = place(insn.dst, insn.offset) else {
             return false
         }
         let value = pending[Int(insn.src)]
-        return value.kind == .update && value.width == insn.size.width && value.isSamePlace(as: place)
+        return value.kind == .update && value.width == insn.width && value.isSamePlace(as: place)
     }
 
     private mutating func storeUpdate(_ value: Pending, _ width: Width) {
@@ -51,14 +51,14 @@ extension X86Generator {
     }
 
     /// Settles what is to be read from memory that the store may change.
-    private mutating func flushLoads(except kept: UInt8?, for insn: Instruction) {
+    private mutating func flushLoads(except kept: UInt8?, for insn: Decoded) {
         var set = pendingSet
         while set != 0 {
             let register = UInt8(set.trailingZeroBitCount)
             set &= set - 1
             guard isPending(register), pending[Int(register)].isMemory, register != kept else { continue }
             if let place = place(insn.dst, insn.offset),
-                pending[Int(register)].isApart(from: place, byteCount: insn.size.byteCount)
+                pending[Int(register)].isApart(from: place, byteCount: insn.byteCount)
             {
                 continue
             }
@@ -75,9 +75,9 @@ extension X86Generator {
         var value: UInt64 = 0
     }
 
-    private mutating func storeConstant(_ insn: Instruction, _ value: UInt64) {
+    private mutating func storeConstant(_ insn: Decoded, _ value: UInt64) {
         wantAddress(insn.dst, insn.offset)
-        let byteCount = insn.size.byteCount
+        let byteCount = insn.byteCount
         let value = byteCount == 8 ? value : value & (1 << UInt64(8 * byteCount) - 1)
         let place = place(insn.dst, insn.offset)
         if let place, held.continues(at: place), held.byteCount + byteCount <= 8 {
@@ -99,8 +99,12 @@ extension X86Generator {
             if width != .b64 || Int32(exactly: signed) != nil {
                 assembler.store(width, memory(held.place), constant: Int32(truncatingIfNeeded: held.value))
             } else {
-                assembler.move(RegisterMap.scratch1, constant: held.value)
+                // A run of equal ones makes its constant once.
+                if scratch.offset != assembler.offset || scratch.value != held.value {
+                    assembler.move(RegisterMap.scratch1, constant: held.value)
+                }
                 assembler.store(.b64, memory(held.place), RegisterMap.scratch1)
+                scratch = (held.value, assembler.offset)
             }
             held.byteCount -= byteCount
             held.place.displacement += Int32(byteCount)
@@ -122,7 +126,7 @@ extension X86Generator {
     // MARK: Half of a read-modify-write
 
     /// Notes `dst = load operation src` where a store to the same place wants it next.
-    mutating func emitUpdate(_ operation: ALUOperation, _ insn: Instruction, _ width: Width) -> Bool {
+    mutating func emitUpdate(_ operation: ALUOperation, _ insn: Decoded, _ width: Width) -> Bool {
         guard insn.src != insn.dst, insn.src != 10, !isPending(insn.src), becomesUpdate(insn.dst, operation)
         else { return false }
         var value = pending[Int(insn.dst)]
@@ -160,7 +164,7 @@ extension X86Generator {
             switch insn.instructionClass {
             case .stx:
                 guard insn.mode == Opcode.modeMem else { return false }
-                return insn.src == register && insn.dst != register && insn.size.width == value.width
+                return insn.src == register && insn.dst != register && insn.width == value.width
                     && !liveness.after(next, step).holds(register)
             case .jmp, .jmp32:
                 return operation == .and && insn.dst == register && !insn.usesRegister && insn.imm == 0

@@ -40,7 +40,13 @@ struct X86Generator {
     /// The flags say whether this register is zero and what its sign is, as long as no code follows `offset`.
     var flags: (register: Register, width: Width, offset: Int32) = (.rsp, .b64, -1)
 
+    /// Where calls by address go; nil: there are none, or they are plain.
+    var retpoline: Label?
     var held = HeldStore(place: .none)
+    /// What r11 holds, as long as no code follows `offset`.
+    var scratch: (value: UInt64, offset: Int32) = (0, -1)
+    /// No exit so far returns more than a lower half.
+    private var subprogReturnsNarrow = true
 
     /// The rare side of a branch: bind `entry`, run, continue at `exit`.
     struct ColdPath {
@@ -86,6 +92,7 @@ struct X86Generator {
     mutating func run() throws(JITError) -> CompiledProgram {
         for index in shapes.indices { try emitSubprog(index) }
         for (index, label) in thunkLabels.sorted(by: { $0.key < $1.key }) { emitThunk(of: index, at: label) }
+        emitRetpoline()
         let output = assembler.finish(reporting: insns.count + shapes.count)
         return CompiledProgram(
             code: output.bytes,
@@ -112,12 +119,14 @@ struct X86Generator {
             index += 1
         }
         emitColdPaths()
+        if number == 0, subprogReturnsNarrow { needs.insert(.narrowResult) }
     }
 
     /// Analyses, and all that depends on them.
     private mutating func prepareSubprog(_ number: Int) throws(JITError) {
         let shape = shapes[number], arguments = number == 0 ? contextUse : nil
         list = try StepList(request, shape.range, arguments: arguments, frameBytes: shape.stackBytes)
+        if request.options.blindsConstants { list.blindConstants(insns) }
         if request.options.optimises { list.simplifyJumps() } else { list.countArrivals() }
         let sixth = arguments.map { $0.usedSlots & 1 << 5 != 0 } ?? false
         let needsScratch = !request.options.optimises || shape.needsScratch
@@ -141,6 +150,7 @@ struct X86Generator {
         liveness = Liveness(list, knowledge, request, result: returnsNothing ? 0 : .both(0))
         firstStepLabel = assembler.makeLabels(list.steps.count)
         pendingSet = 0
+        subprogReturnsNarrow = true
     }
 
     /// A step that something jumps to: every path must bring values in the same places.
@@ -150,6 +160,7 @@ struct X86Generator {
         flush(.max)
         assembler.bind(label(of: index))
         flags.offset = -1
+        scratch.offset = -1
     }
 
     private mutating func bindInsns(after last: Int, through pc: Int) -> Int {
@@ -183,7 +194,8 @@ struct X86Generator {
     }
 
     private mutating func emitExit() {
-        if live.holds(0) || liveness.before[index].holds(0) { settle(0) }
+        if liveness.before[index].holds(0) { settle(0) }
+        if !knowledge.isNarrow(0, at: index) { subprogReturnsNarrow = false }
         pendingSet = 0
         frame.emitReturn(&assembler)
     }

@@ -52,6 +52,25 @@ import Testing
         munmap(code, 4096)
     }
 
+    @Test("guard pages lie on both sides, and go with the code") func guardPages() throws {
+        let pageSize = UInt(sysconf(CInt(_SC_PAGESIZE)))
+        func accessible(_ address: UInt) -> Bool {
+            // write(2) reads the byte, and says EFAULT where it cannot.
+            var ends: [CInt] = [0, 0]
+            guard pipe(&ends) == 0 else { return false }
+            defer { for end in ends { close(end) } }
+            return write(ends[1], UnsafeRawPointer(bitPattern: address), 1) == 1
+        }
+        let program = CompiledProgram(code: Self.seven, insnOffsets: [0], subprogOffsets: [0], needs: [])
+        let unit = try CodeUnit([program], name: "test", hasGuardPages: true)
+        let start = UInt(bitPattern: unit.body(0))
+        #expect(unsafeBitCast(unit.body(0), to: (@convention(c) () -> UInt64).self)() == 7)
+        #expect(accessible(start) && accessible(start + pageSize - 1))
+        #expect(!accessible(start - 1) && !accessible(start - pageSize))
+        #expect(!accessible(start + pageSize) && !accessible(start + 2 * pageSize - 1))
+        #expect(unit.mappedByteCount == Int(pageSize))
+    }
+
     @Test("everything is given back") func leaks() async {
         // In a process of its own: other tests make code memory at the same time.
         await #expect(processExitsWith: .success) {

@@ -43,14 +43,15 @@ enum Insn {
 /// A program as if the verifier had accepted it: everything reachable, 512 bytes of stack in each frame.
 func trusted(
     _ insns: [Instruction], subprogs: [Int] = [0], callbacks: Set<Int> = [], usesContext: Bool = true,
-    kfuncs: [KfuncPrototype] = [], stackBytes: Int = 512, facts change: (inout [InsnFacts]) -> Void = { _ in }
+    kfuncs: [KfuncPrototype] = [], maps: [MapDescription] = [], stackBytes: Int = 512,
+    facts change: (inout [InsnFacts]) -> Void = { _ in }
 ) -> VerifiedProgram {
     var facts = [InsnFacts](repeating: InsnFacts(), count: insns.count)
     for index in facts.indices { facts[index].isReachable = true }
     change(&facts)
     let image = ProgramImage(
         name: "test", section: "test", insns: insns,
-        subprogs: subprogs.map { .init(name: "f\($0)", start: $0) }, kfuncs: kfuncs)
+        subprogs: subprogs.map { .init(name: "f\($0)", start: $0) }, maps: maps, kfuncs: kfuncs)
     return VerifiedProgram(
         image: image, contextName: "test", facts: facts,
         frames: subprogs.indices.map { .init(stackBytes: stackBytes, isCallback: callbacks.contains($0)) },

@@ -19,7 +19,8 @@ import Testing
 
     /// R0 for `arguments`, and what the body wanted.
     private func run(
-        _ insns: [Instruction], contextSlots: Int, slots: [Int]? = nil, subprogs: [Int] = [0]
+        _ insns: [Instruction], contextSlots: Int, slots: [Int]? = nil, subprogs: [Int] = [0],
+        copies: Bool = false
     ) throws -> (r0: UInt64, needs: BodyNeeds) {
         let program = trusted(insns, subprogs: subprogs)
         let compiled = try compile(
@@ -32,7 +33,7 @@ import Testing
         let entries = try EntryUnit([
             EntryRequest(
                 model: model, body: code.body(0), block: block.address, kind: .context, needs: compiled.needs,
-                slots: slots)
+                slots: slots, code: copies ? compiled.code : [])
         ])
         let a = Self.arguments
         let r0 = unsafeBitCast(entries.pointer(0), to: Six.self)(a[0], a[1], a[2], a[3], a[4], a[5])
@@ -47,6 +48,8 @@ import Testing
         #expect(plain.needs.contains(.context))
         #expect(fused.needs.contains(.context) == !fuses)
         #expect(plain.r0 == fused.r0)
+        let copied = try run(insns, contextSlots: 6, slots: slots, subprogs: subprogs, copies: true)
+        #expect(copied.r0 == fused.r0)
     }
 
     /// R0 = R0 * 31 + register.

@@ -1,0 +1,79 @@
+import BPF
+import CShim
+import JIT
+import Testing
+
+@testable import Verifier
+
+/// Helpers that become code in place: the code alone, with no helper behind it.
+@Suite("Inlined helpers") struct InlinedCallTests {
+    private static let lookup: Int32 = 1
+    private static let spinLock: Int32 = 93
+    private static let spinUnlock: Int32 = 94
+
+    /// f(key) = bpf_map_lookup_elem(&map, &key).
+    private static let lookUpArgument: [Instruction] =
+        [Insn.store(.word, 10, -4, 1)] + Insn.wide(1, 0, pseudo: PseudoLoad.mapFD) + [
+            Insn.mov(2, 10), Insn.alu64(Opcode.add, 2, imm: -4), Insn.call(helper: lookup), Insn.exit,
+        ]
+
+    @Test("an array's element is an address in the block, or NULL", arguments: [1, 8, 16, 24, 32, 100])
+    func arrayLookup(stride: Int) throws {
+        let map = MapDescription(name: "array", type: .array, keySize: 4, valueSize: stride, maxEntries: 5)
+        let program = trusted(Self.lookUpArgument, maps: [map]) { $0[5].constantMap = 0 }
+        let data = TestBlock.dataOffset + 16
+        let layout = InstanceLayout(
+            slots: [
+                .init(
+                    handleOffset: TestBlock.dataOffset, dataOffset: data, elementStride: stride, maxEntries: 5
+                )
+            ], byteCount: TestBlock.dataOffset + 1024)
+        let runner = try Runner([program], layout: layout, block: TestBlock(dataBytes: 1024))
+        let base = UInt64(UInt(bitPattern: runner.block.address)) + UInt64(data)
+        for key: UInt64 in 0..<5 { #expect(runner.call(0, key) == base + key * UInt64(stride)) }
+        for key: UInt64 in [5, 6, 0x7fff_ffff, 0xffff_ffff] { #expect(runner.call(0, key) == 0) }
+        // A key is 32 bits.
+        #expect(runner.call(0, 0xabcd_0000_0002) == base + 2 * UInt64(stride))
+    }
+
+    @Test("a lookup whose map is not known is a call") func unknownMap() {
+        let program = trusted(Self.lookUpArgument)
+        #expect(throws: JITError.missingFunction(insn: 5, name: "helper 1")) {
+            try compile(
+                CompileRequest(
+                    program: program,
+                    layout: InstanceLayout(
+                        slots: [
+                            .init(
+                                handleOffset: TestBlock.dataOffset, dataOffset: nil, elementStride: 8,
+                                maxEntries: 1)
+                        ], byteCount: TestBlock.dataOffset + 8)))
+        }
+    }
+
+    /// Adds to a word between lock and unlock; R6 to R9 and R0 live across both.
+    private static let locked: [Instruction] = [
+        Insn.mov(6, 1), Insn.mov(7, 2), Insn.call(helper: spinLock), Insn.load(.double, 3, 6, 8),
+        Insn.alu64(Opcode.add, 3, 7), Insn.store(.double, 6, 8, 3), Insn.mov(1, 6),
+        Insn.call(helper: spinUnlock),
+        Insn.load(.double, 0, 6, 8), Insn.exit,
+    ]
+
+    @Test("spin locks inside a world are no code at all") func spinLocks() throws {
+        let runner = try Runner([trusted(Self.locked)])
+        var value: [UInt64] = [0, 40]
+        let sum = value.withUnsafeMutableBytes { runner.call(0, UInt64(UInt(bitPattern: $0.baseAddress)), 2) }
+        #expect(sum == 42)
+        #expect(value == [0, 42])
+        #expect(!runner.compiled[0].needs.contains(.fuel))
+    }
+
+    @Test("a host may want its own helpers called") func withoutInlining() {
+        #expect(throws: JITError.missingFunction(insn: 2, name: "helper 93")) {
+            try compile(
+                CompileRequest(
+                    program: trusted(Self.locked), layout: InstanceLayout(slots: [], byteCount: 0),
+                    options: CompileOptions(inlinesHelpers: false)))
+        }
+    }
+}
