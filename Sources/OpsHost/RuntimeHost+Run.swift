@@ -136,33 +136,42 @@ private struct SingleRun {
         return result(r0: first, ns: time, jit: .zero, codeBytes: 0, data: data)
     }
 
-    func compileAndCall() throws(OpsError) -> ProgramRunResult {
-        let clock = ContinuousClock()
-        let start = clock.now
-        let helpers = HelperTable.base
-        let compiled: CompiledProgram
-        let code: CodeUnit
-        let entries: EntryUnit
+    /// Does what may fail because of the program.
+    private func compiling<Result>(_ work: () throws -> Result) throws(OpsError) -> Result {
         do {
-            compiled = try compile(
-                CompileRequest(
-                    program: program, layout: instance.layout, helpers: helpers.addresses,
-                    kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 }))
-            code = try CodeUnit(
-                [compiled], name: "opsd:prog-run", symbols: [compiled.symbols(of: program.image)])
-            let word = FuncModel.Value(byteCount: 8)
-            entries = try EntryUnit([
-                EntryRequest(
-                    model: FuncModel(arguments: [word, word], result: word), body: code.body(0),
-                    block: UnsafeMutableRawPointer(instance.block), kind: .registers, needs: compiled.needs)
-            ])
+            return try work()
         } catch {
             throw OpsError(
                 "jit", errno: OpsError.eopnotsupp, "the program cannot be compiled: \(error)",
                 at: .init(program: program.image.name),
                 suggestion: "'--interpret' runs it without machine code")
         }
+    }
+
+    func compileAndCall() throws(OpsError) -> ProgramRunResult {
+        let table = HelperTable.base
+        let compileRequest = CompileRequest(
+            program: program, layout: instance.layout, helpers: table.addresses,
+            kfuncs: program.image.kfuncs.map { table.kfunc(named: $0.name)?.address ?? 0 })
+        // Compiled twice: the first time in a process is that of loading the compiler's own pages.
+        _ = try compiling { try compile(compileRequest) }
+        let clock = ContinuousClock()
+        let start = clock.now
+        let compiled = try compiling { try compile(compileRequest) }
         let compileTime = clock.now - start
+        let code = try compiling {
+            try CodeUnit(
+                [compiled], name: "opsd:prog-run", symbols: [compiled.symbols(of: program.image)])
+        }
+        let word = FuncModel.Value(byteCount: 8)
+        let entries = try compiling {
+            try EntryUnit([
+                EntryRequest(
+                    model: FuncModel(arguments: [word, word], result: word), body: code.body(0),
+                    block: UnsafeMutableRawPointer(instance.block), kind: .registers, needs: compiled.needs,
+                    code: compiled.code)
+            ])
+        }
 
         let count = request.data.count
         let memory = UnsafeMutableRawBufferPointer.allocate(byteCount: max(1, count), alignment: 16)
@@ -173,7 +182,8 @@ private struct SingleRun {
         let region = count == 0 ? 0 : UInt64(UInt(bitPattern: memory.baseAddress))
         _ = withExtendedLifetime((code, instance)) {
             ops_run_repeated(
-                entries.pointer(0), region, UInt64(count), UInt64(request.repeats), &first, &nanoseconds)
+                entries.pointer(0), region, UInt64(count), UInt64(request.repeats), &first, &nanoseconds
+            )
         }
         return result(
             r0: first, ns: Double(nanoseconds) / Double(request.repeats), jit: compileTime,

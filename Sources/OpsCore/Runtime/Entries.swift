@@ -16,7 +16,8 @@ extension [StructOpsMap.MemberProgram] {
                 EntryRequest(
                     model: member.function.model, body: object.code.body(member.program.index),
                     block: UnsafeMutableRawPointer(block(member.program)), kind: .context,
-                    needs: member.program.prepared.compiled.needs, slots: member.function.arguments))
+                    needs: member.program.prepared.compiled.needs, slots: member.function.arguments,
+                    code: member.program.prepared.compiled.code))
         }
         do {
             return try unsafe EntryUnit(
