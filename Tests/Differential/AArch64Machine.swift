@@ -74,7 +74,7 @@ struct AArch64Machine {
         let compiled = try compile(
             CompileRequest(
                 program: program, layout: instance.layout, helpers: helpers, features: features,
-                inlinesHelpers: inlinesHelpers),
+                options: CompileOptions(inlinesHelpers: inlinesHelpers)),
             for: .aarch64)
         guard let body = UnsafeRawPointer(bitPattern: codeBase + offset),
             let block = UnsafeMutableRawPointer(bitPattern: blockBase)
