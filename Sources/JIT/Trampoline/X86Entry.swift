@@ -36,7 +36,10 @@ struct X86Entry {
         slots = unsafe request.slots ?? Array(request.model.arguments.indices)
         body = unsafe UInt64(UInt(bitPattern: request.body))
         block = unsafe UInt64(UInt(bitPattern: request.block))
-        copy = unsafe request.code.count <= X86Entry.copiedMax ? request.code : []
+        // What calls nothing never stands in the middle of a backtrace, so debuggers need no second frame here.
+        let isCopied =
+            unsafe request.code.count <= X86Entry.copiedMax && needs.isDisjoint(with: [.block, .fuel])
+        copy = unsafe isCopied ? request.code : []
         copyLabel = assembler.makeLabel()
     }
 

@@ -9,14 +9,14 @@ extension X86Generator {
         let isSigned = insn.mode == Opcode.modeMemSX
         guard insn.mode == Opcode.modeMem || isSigned else { throw malformed(pc) }
         free(insn.dst)
-        wantAddress(insn.src, insn.offset)
         guard facts[pc].isProbed else {
-            var value = place(insn.src, insn.offset) ?? .copy(of: insn.src)
+            var value = wantPlace(insn.src, insn.offset)
             value.kind = .load
             value.width = insn.width
             value.isSigned = isSigned && insn.width != .b64
             return define(insn.dst, value)
         }
+        wantAddress(insn.src, insn.offset)
         emitProbedLoad(insn, isSigned: isSigned)
     }
 

@@ -76,16 +76,15 @@ extension X86Generator {
     }
 
     private mutating func storeConstant(_ insn: Decoded, _ value: UInt64) {
-        wantAddress(insn.dst, insn.offset)
+        let place = wantPlace(insn.dst, insn.offset)
         let byteCount = insn.byteCount
         let value = byteCount == 8 ? value : value & (1 << UInt64(8 * byteCount) - 1)
-        let place = place(insn.dst, insn.offset)
-        if let place, held.continues(at: place), held.byteCount + byteCount <= 8 {
+        if held.continues(at: place), held.byteCount + byteCount <= 8 {
             held.value |= value << UInt64(8 * held.byteCount)
             held.byteCount += byteCount
         } else {
             emitHeldStore()
-            held = HeldStore(place: place ?? .copy(of: insn.dst), byteCount: byteCount, value: value)
+            held = HeldStore(place: place, byteCount: byteCount, value: value)
         }
         if held.byteCount == 8 || !request.options.optimises { emitHeldStore() }
     }

@@ -96,6 +96,15 @@ extension X86Generator {
         if isPending(register), place(register, offset) == nil { settle(register) }
     }
 
+    /// The address in a register plus an offset, as an operand for later.
+    mutating func wantPlace(_ register: UInt8, _ offset: Int16) -> Pending {
+        if let place = place(register, offset) { return place }
+        settle(register)
+        var place = Pending.copy(of: register)
+        place.displacement = Int32(offset)
+        return place
+    }
+
     /// The address in a register plus an offset; nil where it must be settled first.
     func place(_ register: UInt8, _ offset: Int16) -> Pending? {
         guard isPending(register) else {
