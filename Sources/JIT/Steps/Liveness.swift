@@ -29,6 +29,11 @@ struct Liveness {
 
     init() {}
 
+    /// Everything matters everywhere: for code in which every step is carried out.
+    init(everythingIn list: StepList) {
+        before = [RegisterHalves](repeating: .max, count: list.steps.count)
+    }
+
     init(_ list: StepList, _ knowledge: Knowledge, _ request: CompileRequest, result: RegisterHalves) {
         before = [RegisterHalves](repeating: 0, count: list.steps.count)
         var changed = true

@@ -147,7 +147,10 @@ struct X86Generator {
             makesCalls: shape.makesCalls, saved: registers.saved)
         let returnsNothing = number == 0 && !request.program.returnsValue
         knowledge = Knowledge(list, request)
-        liveness = Liveness(list, knowledge, request, result: returnsNothing ? 0 : .both(0))
+        liveness =
+            request.options.optimises
+            ? Liveness(list, knowledge, request, result: returnsNothing ? 0 : .both(0))
+            : Liveness(everythingIn: list)
         firstStepLabel = assembler.makeLabels(list.steps.count)
         pendingSet = 0
         subprogReturnsNarrow = true
