@@ -15,10 +15,15 @@ struct X86Frame {
     let framePointerOffset: Int32
     private let localBytes: Int32
     private let saved: [Register]
+    /// Of the stack below R10, for programs that may read what they have not written.
+    private let clearedBytes: Int
 
-    /// - Parameter stackBytes: below R10, kept arguments included; 0 where no step names R10.
-    init(stackBytes: Int, makesCalls: Bool, saved: [Register]) {
+    /// - Parameters:
+    ///   - stackBytes: below R10, kept arguments included; 0 where no step names R10.
+    ///   - clearedBytes: so many of them are 0 when the subprog starts.
+    init(stackBytes: Int, makesCalls: Bool, saved: [Register], clearedBytes: Int = 0) {
         self.saved = saved
+        self.clearedBytes = clearedBytes
         let bytes = (stackBytes + 7) & ~7
         if !makesCalls, bytes <= 128 {
             localBytes = 0
@@ -38,6 +43,9 @@ struct X86Frame {
         // One byte, and as quick as a subtraction.
         case 8: assembler.push(.rax)
         default: assembler.alu(.sub, .b64, .rsp, constant: localBytes)
+        }
+        for offset in stride(from: 8, through: clearedBytes, by: 8) {
+            assembler.store(.b64, Memory(.rsp, framePointerOffset - Int32(offset)), constant: 0)
         }
     }
 

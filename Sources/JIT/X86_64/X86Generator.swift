@@ -135,16 +135,20 @@ struct X86Generator {
                 used: list.registersUsed(), makesCalls: shape.makesCalls, needsScratch: needsScratch,
                 sixthArgument: sixth)
             let first = Step.virtualRegisters.lowerBound
-            let promoted = StackSlots.promote(&list, count: room, programBytes: shape.stackBytes)
+            // A register would not be 0 where the program reads what it has not written.
+            let promoted = StackSlots.promote(
+                &list, count: shape.clearsStack ? 0 : room, programBytes: shape.stackBytes)
             CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
         }
         let used = list.registersUsed()
         registers = RegisterAssignment(
             used: used, makesCalls: shape.makesCalls, needsScratch: needsScratch, sixthArgument: sixth)
         let kept = arguments.map { 8 * $0.framedSlots.count } ?? 0
+        let ownBytes = (shape.stackBytes + 7) & ~7, namesStack = used & 1 << 10 != 0
         frame = X86Frame(
-            stackBytes: used & 1 << 10 != 0 ? ((shape.stackBytes + 7) & ~7) + kept : 0,
-            makesCalls: shape.makesCalls, saved: registers.saved)
+            stackBytes: namesStack ? ownBytes + kept : 0, makesCalls: shape.makesCalls,
+            saved: registers.saved,
+            clearedBytes: namesStack && shape.clearsStack ? ownBytes : 0)
         let returnsNothing = number == 0 && !request.program.returnsValue
         knowledge = Knowledge(list, request)
         liveness =
