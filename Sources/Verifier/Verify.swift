@@ -51,6 +51,7 @@ struct Verification {
     var watcher: Watcher?
     var isCancelled: (@Sendable () -> Bool)?
     var budget: Int?
+    var memoryLimit: Int?
 
     init(_ image: ProgramImage, _ context: ProgramContext) {
         self.image = image
@@ -67,6 +68,7 @@ struct Verification {
         explorer.watcher = watcher
         explorer.isCancelled = isCancelled
         if let budget { explorer.budget = budget }
+        if let memoryLimit { explorer.memoryLimit = memoryLimit }
         if observesStates { explorer.observed = Array(repeating: [], count: image.insns.count) }
         do {
             try explorer.run()

@@ -192,6 +192,23 @@ import Testing
         }
     }
 
+    @Test func theMemoryLimitNamesItself() throws {
+        // Each turn leaves a way out pending, with a number of its own.
+        var verification = Verification(
+            ProgramImage(
+                name: "x", section: "tc",
+                insns: [
+                    Asm.mov(6, 0), Asm.call(helper: "get_prandom_u32"), Asm.jump(Opcode.jeq, 0, 7, 2),
+                    Asm.add(6, 1), Asm.jump(Opcode.jlt, 6, 5000, -4), Asm.mov(0, reg: 6), Asm.exit,
+                ]), try .derived(fromSection: "tc"))
+        verification.memoryLimit = 1 << 20
+        #expect {
+            _ = try verification.run()
+        } throws: { error in
+            (error as? Rejection)?.problem == "verification needs more than 256 MiB"
+        }
+    }
+
     // MARK: Advice
 
     @Test(arguments: [

@@ -62,6 +62,9 @@ package struct ProgramVerdict: Codable, Equatable, Sendable {
         self.log = log
     }
 
+    /// Why it was not accepted, for people; nil if it was.
+    package var explanation: String? { reason?.text }
+
     /// Every member of INTERFACES is there, null where there is nothing to say.
     package var json: JSONValue {
         let why: JSONValue =
@@ -83,6 +86,17 @@ package struct ProgramVerdict: Codable, Equatable, Sendable {
             "verify_us": .integer(Int64(clamping: verifyUs)),
         ]
         return log.map { json.setting("log", to: .string($0)) } ?? json
+    }
+}
+
+extension ProgramVerdict.Reason {
+    /// For people: the problem, then Reason, At, Causal path, Suggestion, each indented below its name.
+    package var text: String {
+        var lines = ["\(headline): \(category): \(problem)", "Reason: " + reason]
+        if !at.isEmpty { lines += ["At:"] + at.map { "  " + $0 } }
+        if !causalPath.isEmpty { lines += ["Causal path:"] + causalPath.map { "  " + $0 } }
+        if let suggestion { lines.append("Suggestion: " + suggestion) }
+        return lines.joined(separator: "\n")
     }
 }
 

@@ -31,7 +31,7 @@ extension Explorer {
             widen(towards: stored, precise: isLong ? nil : checkpoints[Int(ancestor)].precise)
             if try closesLoop(at: ancestor, stored) { return true }
         }
-        if stores { try store() }
+        if stores { store() }
         return false
     }
 
@@ -50,11 +50,12 @@ extension Explorer {
         checkpoints[Int(index)].state = nil
     }
 
-    private static func byteCount(of state: State) -> Int {
+    /// What a kept state is charged.
+    static func byteCount(of state: State) -> Int {
         state.frames.reduce(256) { $0 + 1200 + $1.slots.count * MemoryLayout<StackSlot>.stride }
     }
 
-    private mutating func store() throws(Rejection) {
+    private mutating func store() {
         let index = Int32(checkpoints.count)
         let (dependencies, overflow) = state.numberScalars()
         mark(parent, overflow)
@@ -68,12 +69,6 @@ extension Explorer {
         jumpsSinceStore = 0
         insnsSinceStore = 0
         storedBytes += Explorer.byteCount(of: state)
-        guard storedBytes <= Explorer.memoryLimit else {
-            throw Rejection(
-                .programStructure, "verification needs more than 256 MiB",
-                reason: "Too many different states meet at the same instructions.",
-                suggestion: "Reduce the number of variables that are alive across branches and loops.")
-        }
     }
 
     // MARK: Pruning

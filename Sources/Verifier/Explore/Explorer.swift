@@ -7,8 +7,8 @@ import BPF
 struct Explorer {
     /// Instructions to look at, over all paths.
     var budget = 1_000_000
-    /// Estimated bytes of stored states.
-    static let memoryLimit = 200 << 20
+    /// Bytes that stored and pending states are charged together; what else is kept is small beside them.
+    var memoryLimit = 240 << 20
 
     /// Where a step leads.
     enum Flow {
@@ -182,6 +182,13 @@ struct Explorer {
                 suggestion:
                     "Bound loops by small constants, or use bpf_loop or may_goto, whose body is verified once."
             )
+        }
+        let pendingBytes = pending.reduce(0) { $0 + Explorer.byteCount(of: $1.state) }
+        guard storedBytes + pendingBytes <= memoryLimit else {
+            throw Rejection(
+                .programStructure, "verification needs more than 256 MiB",
+                reason: "Too many different states meet at the same instructions, or wait for their turn.",
+                suggestion: "Reduce the number of variables that are alive across branches and loops.")
         }
         if let isCancelled, isCancelled() {
             throw Rejection(

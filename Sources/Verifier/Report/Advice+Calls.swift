@@ -8,7 +8,10 @@ extension Advice {
             "At program exit the register R* is not a known value *",
             "Return a number, not a pointer: `return p ? 1 : 0;`."),
         Advice(
-            "At callback return the register R* should have been in [0, 1]",
+            "At * return the register R* should have been in [0, 0]",
+            "Return 0: what runs later has nobody to answer."),
+        Advice(
+            "At * return the register R* should have been in [0, 1]",
             "Return 0 to go on and 1 to stop; nothing else."),
         Advice(
             "R* must be a known constant*",
@@ -22,7 +25,7 @@ extension Advice {
         Advice("R* type=*_or_null expected=*") { evidence in
             let name = evidence.name ?? "p"
             return
-                "Add `if (!\(name)) return 0;` \(evidence.beforeLine): the call needs a pointer that is not NULL."
+                "Add `if (!\(name)) \(evidence.exit)` \(evidence.beforeLine): the call needs a pointer that is not NULL."
         },
         Advice("R* type=scalar expected=*") { evidence in
             switch evidence.part(1) {
@@ -70,7 +73,7 @@ extension Advice {
         ),
         Advice("Possibly NULL pointer passed to trusted arg*") { evidence in
             let name = evidence.name ?? "p"
-            return "Add `if (!\(name)) return 0;` \(evidence.beforeLine)."
+            return "Add `if (!\(name)) \(evidence.exit)` \(evidence.beforeLine)."
         },
         Advice(
             "R* must be referenced or trusted",
@@ -94,55 +97,77 @@ extension Advice {
             "Call it before bpf_spin_lock() or after bpf_spin_unlock(); between them use plain loads and stores."
         ),
         Advice(
-            "global function calls are not allowed while holding a lock",
+            "global function calls are not allowed while holding a lock*",
             "Make the function static, or call it after bpf_spin_unlock()."),
+        Advice(
+            "R* is not a known constant",
+            "Pass a size that the compiler knows: sizeof(struct x), not a variable."),
+        Advice(
+            "R* does not point to a readonly map*", "Use a constant string: static const char s[] = \"…\";."),
+        Advice(
+            "cannot call GPL-restricted function from non-GPL compatible program",
+            "Add: char _license[] SEC(\"license\") = \"GPL\";"),
+        Advice(
+            "Global function * doesn't return scalar*", "Make the function static, or let it return a number."
+        ),
+        Advice(
+            "Global function * with * > 5 args*",
+            "Pass a pointer to a struct in place of so many arguments, or make the function static."),
+        Advice(
+            "Global function * has no prototype in BTF",
+            "Compile with -g, so that the object says what the function takes."),
+        Advice(
+            "* type ID argument must be of a struct *",
+            "Pass bpf_core_type_id_local(struct x), with x a struct of this program."),
+        Advice(
+            "* type size (*) is greater than *", "Make the struct smaller: objects of this kind have a limit."
+        ),
+        Advice(
+            "kfunc bpf_rdonly_cast type ID argument *",
+            "Pass bpf_core_type_id_kernel(struct x), with x a struct of the kernel."),
+        Advice(
+            "R* is not a known constant",
+            "Pass a size that the compiler knows: sizeof(struct x), not a variable."),
+        Advice(
+            "R* does not point to a readonly map*",
+            "Use a constant string: static const char s[] = \"…\";."),
+        Advice(
+            "cannot call GPL-restricted function from non-GPL compatible program",
+            "Add: char _license[] SEC(\"license\") = \"GPL\";"),
+        Advice(
+            "Global function * doesn't return scalar*",
+            "Make the function static, or let it return a number."),
+        Advice(
+            "Global function * with * > 5 args*",
+            "Pass a pointer to a struct in place of so many arguments, or make the function static."),
+        Advice(
+            "Global function * has no prototype in BTF",
+            "Compile with -g, so that the object says what the function takes."),
+        Advice(
+            "* type ID argument must be of a struct *",
+            "Pass bpf_core_type_id_local(struct x), with x a struct of this program."),
+        Advice(
+            "* type size (*) is greater than *", "Make the struct smaller: objects of this kind have a limit."
+        ),
+        Advice(
+            "kfunc bpf_rdonly_cast type ID argument *",
+            "Pass bpf_core_type_id_kernel(struct x), with x a struct of the kernel."),
         Advice(
             "recursive call of *", "Replace the recursion by a loop with an array of its own as the stack."),
         Advice(
-            "the call stack of * frames is too deep",
+            "the call stack of * frames is too deep*",
             "Make some of the functions on the chain static __always_inline."),
         Advice(
             "* calls itself through others", "Break the cycle: one of the functions must not call the next."),
     ]
 
-    static let resources: [Advice] = [
-        Advice("Unreleased reference id=* alloc_insn=*") { evidence in
-            guard
-                let step = evidence.report.causalPath.last(where: {
-                    $0.text.hasPrefix("reference acquired by ")
-                })
-            else {
-                return "Release the argument on every path, or pass it on."
-            }
-            let function = step.text.dropFirst("reference acquired by ".count)
-            let place = step.line.map { " on line \($0)" } ?? ""
-            return
-                "Release what \(function)() gave\(place) on every path before the program returns, also where something fails: \(release(for: String(function)))."
-        },
-        Advice("bpf_spin_lock is missing unlock", "Call bpf_spin_unlock() on every path before the return."),
-        Advice(
-            "bpf_spin_unlock without taking a lock",
-            "Call bpf_spin_lock() first, or leave the unlock out on this path."),
-        Advice(
-            "bpf_spin_unlock of different lock",
-            "Unlock the lock of the same value, through the same pointer, that was locked."),
-        Advice(
-            "Locking two bpf_spin_locks are not allowed", "Unlock the first lock before the second is taken."),
-        Advice(
-            "release kernel function * expects refcounted pointer",
-            "Pass what the acquiring kfunc gave, once, and not after it was released."),
-        Advice(
-            "R* must have zero offset when passed to release func",
-            "Pass the object itself, not the address of a member."),
-        Advice(
-            "argument * was released",
-            "Use the argument before it is released, or keep what is needed of it in local variables."),
-        Advice(
-            "the callback does not leave references as it found them",
-            "Release in the callback what it acquires, in the same turn, and nothing else."),
-    ]
-
     static let structure: [Advice] = [
+        Advice("div by zero", "Divide by something else than the constant 0."),
+        Advice("invalid shift *", "Shift by less than the width of the type."),
+        Advice("frame pointer is read only", "This is made by hand or damaged: compile the source again."),
+        Advice(
+            "BPF_LD_[ABS|IND] instructions not allowed for this program type",
+            "Read packets through data and data_end, or with bpf_skb_load_bytes()."),
         Advice(
             "infinite loop detected at insn *",
             "Let a counter end the loop: `for (int i = 0; i < 100; i++)`; or use bpf_for() or bpf_loop(), which end by themselves."
@@ -180,17 +205,4 @@ extension Advice {
             "insn *: same insn cannot be used with different pointers",
             "Write the access twice, once for each kind of pointer, so that it is two instructions."),
     ]
-
-    /// The function that gives back what `function` acquired, where there is one by convention.
-    private static func release(for function: String) -> String {
-        switch function {
-        case "bpf_sk_lookup_tcp", "bpf_sk_lookup_udp", "bpf_skc_lookup_tcp": "bpf_sk_release()"
-        case "bpf_ringbuf_reserve": "bpf_ringbuf_submit() or bpf_ringbuf_discard()"
-        case "bpf_obj_new_impl": "bpf_obj_drop()"
-        case let name where name.hasSuffix("_acquire"): "\(name.dropLast("acquire".count))release()"
-        case let name where name.hasPrefix("bpf_iter_") && name.hasSuffix("_new"):
-            "\(name.dropLast(3))destroy()"
-        default: "with its releasing function"
-        }
-    }
 }

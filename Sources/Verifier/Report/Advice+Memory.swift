@@ -3,8 +3,8 @@ extension Advice {
     static let pointers: [Advice] = [
         Advice("R* invalid mem access '*_or_null'") { evidence in
             let name = evidence.name ?? "the pointer"
-            let test = evidence.name.map { "if (!\($0)) return 0;" } ?? "if (!p) return 0;"
-            return "Add `\(test)` \(evidence.beforeLine): \(name) may be NULL there."
+            return
+                "Add `if (!\(evidence.name ?? "p")) \(evidence.exit)` \(evidence.beforeLine): \(name) may be NULL there."
         },
         Advice("R* invalid mem access 'scalar'") { evidence in
             switch evidence.origin {
@@ -28,7 +28,7 @@ extension Advice {
                 "Calls leave nothing in R1 to R5. Copy the value to a local variable before \(function)(), and use the copy \(evidence.line.map { "on line \($0)" } ?? "here")."
             case .neverWritten:
                 evidence.part(0) == "0"
-                    ? "Return a value on every path: add `return 0;` at the end."
+                    ? "Return a value on every path: add `\(evidence.exit)` at the end."
                     : "The function has fewer arguments than this uses: pass the value, or set it \(evidence.beforeLine)."
             default:
                 "Give the variable a value where it is declared: `= 0` or `= {}`."
@@ -36,7 +36,8 @@ extension Advice {
         },
         Advice("R* pointer arithmetic on *_or_null prohibited*") { evidence in
             let name = evidence.name ?? "p"
-            return "Add `if (!\(name)) return 0;` \(evidence.beforeLine), then compute with the pointer."
+            return
+                "Add `if (!\(name)) \(evidence.exit)` \(evidence.beforeLine), then compute with the pointer."
         },
         Advice(
             "R* pointer arithmetic on map_ptr prohibited*",
@@ -72,7 +73,7 @@ extension Advice {
             let index = evidence.index ?? "i"
             if evidence.isVariable {
                 return length > 0 && size >= length
-                    ? "Compare `\(index)` with the array's size \(evidence.beforeLine): `if (\(index) >= \(size / length)) return 0;` (\(size) bytes, \(length) for each element)."
+                    ? "Compare `\(index)` with the array's size \(evidence.beforeLine): `if (\(index) >= \(size / length)) \(evidence.exit)` (\(size) bytes, \(length) for each element)."
                     : nil
             }
             return
@@ -88,18 +89,18 @@ extension Advice {
             if evidence.isVariable {
                 let index = evidence.index ?? "i"
                 return
-                    "Compare `\(index)` with the memory's size \(evidence.beforeLine): `if (\(index) > \(max(0, size - length))) return 0;`."
+                    "Compare `\(index)` with the memory's size \(evidence.beforeLine): `if (\(index) > \(max(0, size - length))) \(evidence.exit)`."
             }
             return
                 "The memory has \(size) bytes and the access needs \(offset + length): ask for more where it is made, or test the size first."
         },
         Advice("R* min value is negative, either use unsigned or 'var &= const'") { evidence in
-            "Make the size unsigned, or add `if (size < 0) return 0;` \(evidence.beforeLine)."
+            "Make the size unsigned, or add `if (size < 0) \(evidence.exit)` \(evidence.beforeLine)."
         },
         Advice("R* min value is negative, either use unsigned *") { evidence in
             let index = evidence.index ?? "i"
             return
-                "Make `\(index)` unsigned, or add `if (\(index) < 0) return 0;` \(evidence.beforeLine), beside the check of its upper end."
+                "Make `\(index)` unsigned, or add `if (\(index) < 0) \(evidence.exit)` \(evidence.beforeLine), beside the check of its upper end."
         },
         Advice("R* unbounded memory access, make sure*") { evidence in
             let index = evidence.index ?? "i"
@@ -110,12 +111,17 @@ extension Advice {
             "Bound the size \(evidence.beforeLine): `if (size > sizeof(buffer)) size = sizeof(buffer);`."
         },
         Advice("R* invalid zero-sized read*") { evidence in
-            "Add `if (size == 0) return 0;` \(evidence.beforeLine): this helper takes at least one byte."
+            "Add `if (size == 0) \(evidence.exit)` \(evidence.beforeLine): this helper takes at least one byte."
         },
         Advice("math between * pointer and register with unbounded *") { evidence in
+            if let array = evidence.array {
+                let index = evidence.index ?? "i"
+                return
+                    "Compare `\(index)` with the size of `\(array.name)` \(evidence.beforeLine): `if (\(index) >= \(array.count)) \(evidence.exit)`."
+            }
             let index = evidence.index ?? "i"
             return
-                "Bound `\(index)` before it is added: `if (\(index) >= N) return 0;`, with N the number of elements; if it is signed, make it unsigned."
+                "Bound `\(index)` before it is added: `if (\(index) >= N) \(evidence.exit)`, with N the number of elements; if it is signed, make it unsigned."
         },
         Advice(
             "value * makes * pointer be out of bounds",
@@ -194,7 +200,7 @@ extension Advice {
             "Return the value in place of storing the address of a local variable in the caller's."),
         Advice("invalid size of register *", "Copy pointers whole: 8 bytes, in a pointer variable."),
         Advice(
-            "combined stack size of the calls is *. Too large",
+            "combined stack size of * calls is *. Too large",
             "Move the largest local arrays to a per-CPU array map of one element, or make a called function __noinline with fewer variables."
         ),
     ]

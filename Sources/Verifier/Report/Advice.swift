@@ -28,6 +28,10 @@ struct Advice: Sendable {
         /// The number that was added to it.
         var index: String?
         var origin: CausalPath.Origin?
+        /// The array that is indexed, if BTF says.
+        var array: CausalPath.IndexedArray?
+        /// How the function returns early: `return 0;`.
+        var exit: String
         var report: VerificationReport
 
         /// `before line 12`, or nothing.
@@ -37,12 +41,13 @@ struct Advice: Sendable {
     }
 
     static func suggestion(
-        for report: VerificationReport, _ cause: CausalPath?, _ image: ProgramImage, fallback: String?
+        for report: VerificationReport, _ cause: CausalPath?, returnsValue: Bool, fallback: String?
     ) -> String? {
         guard report.verdict != .notImplemented else { return fallback }
         var evidence = Evidence(
             parts: [], line: report.at?.line, name: cause?.name, index: cause?.indexName,
-            origin: cause?.origin, report: report)
+            origin: cause?.origin, array: cause?.array, exit: returnsValue ? "return 0;" : "return;",
+            report: report)
         for advice in all {
             guard let parts = report.problem.parts(matching: advice.pattern) else { continue }
             evidence.parts = parts

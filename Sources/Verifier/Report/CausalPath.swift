@@ -29,6 +29,13 @@ struct CausalPath {
     private(set) var name: String?
     /// What is added to the pointer, if a number is.
     private(set) var indexName: String?
+    /// The array that the pointer goes into, if BTF says where it ends.
+    private(set) var array: IndexedArray?
+
+    struct IndexedArray: Equatable, Sendable {
+        var name: String
+        var count: Int
+    }
 
     private let image: ProgramImage
     private let context: ProgramContext
@@ -65,6 +72,7 @@ struct CausalPath {
         path = Array(watcher.path.prefix(CausalPath.horizon))
         changes = watcher.changes
         guard let first = path.first else { return }
+        noteOperand(of: image.insns[Int(first.insn)], at: Int(first.insn), Int(first.depth))
         if let register { tracked.insert(.register(depth: Int(first.depth), register)) }
         let isAboutAll = register == nil
         for position in path.indices.dropFirst() {
@@ -74,6 +82,14 @@ struct CausalPath {
         }
         if !tracked.isEmpty, origin == nil { settleEntry() }
         links.reverse()
+    }
+
+    /// The refused instruction may itself add the number in question.
+    private mutating func noteOperand(of insn: Instruction, at pc: Int, _ depth: Int) {
+        guard insn.instructionClass == .alu64, insn.operation == Opcode.add, insn.usesRegister,
+            let operand = value(of: Int(insn.src), depth, before: 0), operand.isScalar
+        else { return }
+        noteIndex(operand, in: Int(insn.src), at: pc, depth, 0)
     }
 
     // MARK: Backwards
@@ -153,14 +169,22 @@ struct CausalPath {
         guard insn.usesRegister, insn.operation != Opcode.end else { return }
         guard let operand = value(of: Int(insn.src), depth, before: position) else { return }
         if operand.isScalar {
-            add(Int(node.insn), "R\(insn.src), \(range(of: operand.scalar)), goes into R\(insn.dst)")
-            if indexName == nil {
-                indexName = nameOfValue(in: Int(insn.src), depth, before: position)
-            }
+            noteIndex(operand, in: Int(insn.src), at: Int(node.insn), depth, position)
+            add(Int(node.insn), "\(indexName ?? "R\(insn.src)"), \(range(of: operand.scalar)), is added")
         } else {
             tracked.remove(.register(depth: depth, Int(insn.dst)))
             tracked.insert(.register(depth: depth, Int(insn.src)))
         }
+    }
+
+    /// A number is added to the pointer.
+    private mutating func noteIndex(
+        _ operand: Register, in register: Int, at pc: Int, _ depth: Int, _ position: Int
+    ) {
+        guard indexName == nil, !operand.scalar.isConstant else { return }
+        indexName =
+            nameOfValue(in: register, depth, before: position)
+            ?? text(at: pc).flatMap { SourceNames.index(in: $0) }
     }
 
     private mutating func store(_ insn: Instruction, _ node: Watcher.Node, _ depth: Int) {
@@ -197,8 +221,13 @@ struct CausalPath {
             add(pc, "map '\(image.maps[map].name)'")
             origin = origin ?? .map(image.maps[map].name)
         case PseudoLoad.mapValue where image.maps.indices.contains(map):
-            add(pc, "address in map '\(image.maps[map].name)'")
+            let offset = pc + 1 < image.insns.count ? Int(image.insns[pc + 1].imm) : 0
+            let variable = image.variable(inMap: map, at: offset)
+            add(pc, variable.map { "address of '\($0.name)'" } ?? "address in map '\(image.maps[map].name)'")
             origin = origin ?? .map(image.maps[map].name)
+            if let variable, let count = variable.elementCount {
+                array = IndexedArray(name: variable.name, count: count)
+            }
         default:
             add(pc, "a constant")
             origin = origin ?? .constant
@@ -213,7 +242,10 @@ struct CausalPath {
         switch base.kind {
         case .context:
             let argument = argumentName(at: Int(base.offset) + Int(insn.offset))
-            add(pc, (argument.map { "argument '\($0)'" } ?? "read from the context") + what)
+            let number =
+                isArgumentArray
+                ? "argument \((Int(base.offset) + Int(insn.offset)) / 8 + 1)" : "read from the context"
+            add(pc, (argument.map { "argument '\($0)'" } ?? number) + what)
             origin = origin ?? .argument(argument ?? "ctx")
             name = name ?? argument
         case .object:
@@ -307,6 +339,13 @@ struct CausalPath {
             return String(name.dropLast(tag.count))
         }
         return name
+    }
+
+    private var isArgumentArray: Bool {
+        switch context.arguments {
+        case .slots, .hook: true
+        default: false
+        }
     }
 
     private func describe(_ value: Register) -> String {

@@ -21,7 +21,8 @@ extension Verification {
             verdict: verdict, category: rejection.category, problem: rejection.problem,
             reason: rejection.reason, at: at, causalPath: causalPath(cause),
             suggestion: rejection.suggestion, processed: processed)
-        report.suggestion = Advice.suggestion(for: report, cause, image, fallback: rejection.suggestion)
+        report.suggestion = Advice.suggestion(
+            for: report, cause, returnsValue: returnsValue(at: insn), fallback: rejection.suggestion)
         return report
     }
 
@@ -47,6 +48,15 @@ extension Verification {
                 + "processed \(explorer.processed) insns (limit \(explorer.budget)) max_states_per_insn \(most) "
                 + "total_states \(explorer.checkpoints.count) peak_states \(alive) mark_read 0")
         return watcher.text ?? ""
+    }
+
+    /// Whether the function with this instruction returns a value, as its source has it.
+    private func returnsValue(at insn: Int) -> Bool {
+        guard let subprog = image.subprogs.last(where: { $0.start <= insn }), let function = subprog.function,
+            let prototype = image.btf?.prototype(behind: function)
+        else { return true }
+        if case .void = image.btf?.resolved(prototype.result) { return false }
+        return true
     }
 
     // MARK: Where

@@ -28,6 +28,20 @@ enum SourceNames {
         return nil
     }
 
+    /// The variable in the only subscript of a line: `i` of `table[i] += 1;`.
+    static func index(in line: some StringProtocol) -> String? {
+        let line = String(line)
+        guard let open = line.onlyRange(of: "["), let close = line.onlyRange(of: "]"),
+            open.upperBound < close.lowerBound, let before = line[..<open.lowerBound].last,
+            before.isNameCharacter || before == ")"
+        else { return nil }
+        let index = line[open.upperBound..<close.lowerBound].trimmingSpace
+        guard let first = index.first, first.isNameCharacter, !first.isNumber,
+            index.allSatisfy({ $0.isPathCharacter })
+        else { return nil }
+        return String(index)
+    }
+
     /// The left side of an assignment that ends here, without its type: `v` of `struct val *v = (void *)`.
     private static func assigned(_ text: Substring) -> String? {
         var rest = text.dropTrailingSpace
@@ -51,6 +65,7 @@ extension Character {
 }
 
 extension Substring {
+    fileprivate var trimmingSpace: Substring { drop { $0.isWhitespace }.dropTrailingSpace }
     fileprivate var dropTrailingSpace: Substring {
         var rest = self
         while let last = rest.last, last.isWhitespace { rest.removeLast() }

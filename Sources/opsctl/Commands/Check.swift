@@ -58,22 +58,10 @@ struct Check: Verb {
             "\(pad(verdict.verdict, 11)) \(verdict.object)  \(verdict.program)  [\(verdict.section)]  \(facts)  "
                 + "\(verdict.verifyUs) us"
         ]
-        if let reason = verdict.reason {
-            lines.append("\t\(reason.headline): \(reason.category): \(reason.problem)")
-            lines.append("\tReason: " + indent(reason.reason))
-            if !reason.at.isEmpty { lines.append("\tAt:\n" + list(reason.at)) }
-            if !reason.causalPath.isEmpty { lines.append("\tCausal path:\n" + list(reason.causalPath)) }
-            if let suggestion = reason.suggestion { lines.append("\tSuggestion: " + indent(suggestion)) }
+        if let text = verdict.explanation {
+            lines += text.split(separator: "\n", omittingEmptySubsequences: false).map { "\t" + $0 }
         }
         if let log = verdict.log, !log.isEmpty { lines.append(log) }
         return lines.joined(separator: "\n")
-    }
-
-    private static func list(_ lines: [String]) -> String {
-        lines.map { "\t  " + $0 }.joined(separator: "\n")
-    }
-
-    private static func indent(_ text: String) -> String {
-        text.split(separator: "\n", omittingEmptySubsequences: false).joined(separator: "\n\t  ")
     }
 }
