@@ -126,33 +126,6 @@ extension Advice {
             "kfunc bpf_rdonly_cast type ID argument *",
             "Pass bpf_core_type_id_kernel(struct x), with x a struct of the kernel."),
         Advice(
-            "R* is not a known constant",
-            "Pass a size that the compiler knows: sizeof(struct x), not a variable."),
-        Advice(
-            "R* does not point to a readonly map*",
-            "Use a constant string: static const char s[] = \"…\";."),
-        Advice(
-            "cannot call GPL-restricted function from non-GPL compatible program",
-            "Add: char _license[] SEC(\"license\") = \"GPL\";"),
-        Advice(
-            "Global function * doesn't return scalar*",
-            "Make the function static, or let it return a number."),
-        Advice(
-            "Global function * with * > 5 args*",
-            "Pass a pointer to a struct in place of so many arguments, or make the function static."),
-        Advice(
-            "Global function * has no prototype in BTF",
-            "Compile with -g, so that the object says what the function takes."),
-        Advice(
-            "* type ID argument must be of a struct *",
-            "Pass bpf_core_type_id_local(struct x), with x a struct of this program."),
-        Advice(
-            "* type size (*) is greater than *", "Make the struct smaller: objects of this kind have a limit."
-        ),
-        Advice(
-            "kfunc bpf_rdonly_cast type ID argument *",
-            "Pass bpf_core_type_id_kernel(struct x), with x a struct of the kernel."),
-        Advice(
             "recursive call of *", "Replace the recursion by a loop with an array of its own as the stack."),
         Advice(
             "the call stack of * frames is too deep*",
