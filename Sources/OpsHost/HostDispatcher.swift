@@ -38,6 +38,8 @@ extension RuntimeHost {
             let selector: Selector = try RuntimeHost.decode(parameters)
             guard let id = selector.id else { throw Refusal("invalid", errno: 22, "'id' is missing") }
             return try detach(id)
+        case .mapFollow:
+            throw Refusal("unsupported", errno: 95, "'\(request.method)' has no single answer")
         case .registryMonitor, .simulationRun, .simulationList, .simulationResult, .simulationCancel,
             .daemonStatus:
             throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")

@@ -65,9 +65,9 @@ extension RuntimeHost {
         return bytes
     }
 
-    /// The object's own types, which any program that uses the map knows.
+    /// The object's own types, which any of its programs knows.
     private func elementTypes(of info: MapInfo) -> ElementTypes {
-        guard let program = runtime.programs().first(where: { $0.mapIDs.contains(info.id) }),
+        guard let program = runtime.programs().first(where: { $0.objectID == info.objectID }),
             let btf = (try? runtime.program(program.id))?.image.btf
         else { return ElementTypes() }
         let types = try? runtime.withMap(info.id) { map throws(OpsError) in

@@ -88,6 +88,42 @@ package struct MapElementParameters: Codable, Sendable {
     package var selector: Selector { Selector(id: id, name: name) }
 }
 
+package struct FollowParameters: Codable, Sendable {
+    package var id: UInt32?
+    package var name: String?
+    /// A struct of the object.
+    package var type: String?
+
+    package init(_ selector: Selector, type: String? = nil) {
+        id = selector.id
+        name = selector.name
+        self.type = type
+    }
+
+    package var selector: Selector { Selector(id: id, name: name) }
+}
+
+/// One record of a ring buffer.
+package struct RingRecord: Codable, Equatable, Sendable {
+    package var timeNs: UInt64
+    package var value: [String]
+    /// Records before this one that came faster than they were read.
+    package var dropped: UInt64
+    package var formatted: JSONValue?
+
+    package init(timeNs: UInt64, value: [UInt8], dropped: UInt64, formatted: JSONValue? = nil) {
+        self.timeNs = timeNs
+        self.value = value.map(MapEntry.hex)
+        self.dropped = dropped
+        self.formatted = formatted
+    }
+}
+
+package struct FollowReply: Codable, Sendable {
+    package var record: RingRecord
+    package init(record: RingRecord) { self.record = record }
+}
+
 package struct LinkRecord: Codable, Equatable, Sendable {
     package var id: UInt32
     package var type: String

@@ -13,6 +13,7 @@ package enum Method: String, CaseIterable, Sendable {
     case mapDump = "io.opsd.Map.Dump"
     case mapLookup = "io.opsd.Map.Lookup"
     case mapUpdate = "io.opsd.Map.Update"
+    case mapFollow = "io.opsd.Map.Follow"
     case linkList = "io.opsd.Link.List"
     case linkDetach = "io.opsd.Link.Detach"
     case simulationRun = "io.opsd.Simulation.Run"
@@ -35,7 +36,8 @@ package enum Method: String, CaseIterable, Sendable {
             .daemonStatus:
             .everybody
         case .registryRegister, .registryUnregister, .registryUpdate, .registryDump, .programDumpXlated,
-            .programDumpJited, .mapDump, .mapLookup, .mapUpdate, .linkDetach, .simulationRun,
+            .programDumpJited, .mapDump, .mapLookup, .mapUpdate, .mapFollow, .linkDetach,
+            .simulationRun,
             .simulationResult,
             .simulationCancel:
             .administrators
@@ -45,7 +47,7 @@ package enum Method: String, CaseIterable, Sendable {
     /// Running it twice has the effect of running it once, so it may be sent again to a restarted runtime.
     package var isIdempotent: Bool {
         switch self {
-        case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .linkDetach,
+        case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .mapFollow, .linkDetach,
             .simulationCancel:
             false
         default: true

@@ -25,7 +25,14 @@ extension Broker {
         serial = connection.send(
             pending.method.rawValue, pending.call.parameters, uid: pending.peer.uid
         ) { [self] reply, added, removed in
-            guard !reply.continues else { return progress(pending, reply) }
+            guard !reply.continues else {
+                if pending.method == .mapFollow {
+                    pending.client?.stream(reply)
+                } else {
+                    progress(pending, reply)
+                }
+                return
+            }
             underWay[serial] = nil
             answered(pending, reply, added: added, removed: removed)
         }

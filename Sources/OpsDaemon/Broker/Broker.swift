@@ -79,6 +79,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         connections[ObjectIdentifier(client)] = nil
         monitors[ObjectIdentifier(client)] = nil
         abandonRuns(of: client)
+        abandonFollows(of: client)
     }
 
     var hasRoomForRequests: Bool { requestBytes <= Self.requestBytesMax }
@@ -118,6 +119,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         switch pending.method {
         case .daemonStatus: pending.finish(Reply((try? JSONValue(encoding: status)) ?? [:]))
         case .registryMonitor: monitor(pending)
+        case .mapFollow: follow(pending)
         case .simulationRun: startRun(pending)
         case .simulationList: listRuns(pending)
         case .simulationResult: runResult(pending)
@@ -147,9 +149,9 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         return "\(book.count) registrations\(quarantined), \(runs.runningCount) simulations, \(runtime)"
     }
 
-    /// No call is under way but simulations.
+    /// No call is under way but simulations and those who follow a map.
     var isIdle: Bool {
-        (queue + underWay.values).allSatisfy { $0.run != nil }
+        (queue + underWay.values).allSatisfy { $0.run != nil || $0.method == .mapFollow }
     }
 
     // MARK: News

@@ -11,6 +11,7 @@ final class RuntimeServer {
     private let control: WorkThread
     private let query: WorkThread
     private let simulations: SimulationThreads
+    private let followers: FollowThreads
     private var frames = FrameSplitter(limit: Int(Int32.max))
 
     init(_ socket: UnixSocket) throws {
@@ -24,6 +25,7 @@ final class RuntimeServer {
         control = WorkThread(name: "control")
         query = WorkThread(name: "query")
         simulations = SimulationThreads(host: host, writer: writer)
+        followers = FollowThreads(host: host, writer: writer)
     }
 
     /// Until the broker closes the connection.
@@ -46,10 +48,14 @@ final class RuntimeServer {
         case RuntimeVerb.ping.rawValue:
             writer.answer(request.serial, ["busy_s": .integer(control.busySeconds)])
         case RuntimeVerb.cancel.rawValue:
-            simulations.cancel(request.parameters["serial"]?.integer ?? 0)
+            let serial = request.parameters["serial"]?.integer ?? 0
+            simulations.cancel(serial)
+            followers.cancel(serial)
             writer.answer(request.serial, [:])
         case Method.simulationRun.rawValue:
             simulations.start(request)
+        case Method.mapFollow.rawValue:
+            followers.start(request)
         default:
             let thread = RuntimeServer.isQuery(request.method) ? query : control
             thread.run(serial: request.serial) { [host, writer] in

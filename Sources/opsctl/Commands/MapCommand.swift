@@ -4,7 +4,7 @@ import ControlAPI
 struct MapCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "map", abstract: "Look at maps of loaded objects.",
-        subcommands: [MapShow.self, MapDump.self, MapLookup.self, MapUpdate.self],
+        subcommands: [MapShow.self, MapDump.self, MapLookup.self, MapUpdate.self, MapFollow.self],
         defaultSubcommand: MapShow.self)
 }
 
@@ -58,13 +58,15 @@ struct MapLookup: Verb {
         discussion: "Bytes are decimal, 0x… or octal; after 'hex' plain hex digits.")
 
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "id N | name S, key [hex] BYTE…") var words: [String] = []
+    @Argument(help: "id N | name S, key [hex] BYTE… (queue, stack: no key, the next value)") var words:
+        [String] = []
 
     func perform() throws -> Outcome {
         var words = Words(words)
         let selector = try words.takeRequiredSelector()
-        guard words.take("key") else { throw Refusal.usage("map lookup needs 'key' and its bytes") }
-        let key = try words.takeBytes(until: [])
+        // A queue or stack has no keys.
+        let key = words.take("key") ? try words.takeBytes(until: []) : []
+        try words.finish()
         let answer = try answer(.mapLookup, MapElementParameters(selector, key: key))
         return Outcome(
             answer["entry"] ?? .null, text: describe(try answer.decode(as: MapEntryReply.self).entry))
@@ -76,15 +78,16 @@ struct MapUpdate: Verb {
         commandName: "update", abstract: "Set one element, as new instances will find it.")
 
     @OptionGroup var global: GlobalOptions
-    @Argument(help: "id N | name S, key [hex] BYTE… value [hex] BYTE… [any | exist | noexist]")
+    @Argument(
+        help:
+            "id N | name S, key [hex] BYTE… value [hex] BYTE… [any | exist | noexist] (queue, stack: no key)")
     var words: [String] = []
 
     func perform() throws -> Outcome {
         var words = Words(words)
         let flagNames: Set<String> = ["any", "exist", "noexist"]
         let selector = try words.takeRequiredSelector()
-        guard words.take("key") else { throw Refusal.usage("map update needs 'key' and its bytes") }
-        let key = try words.takeBytes(until: ["value"])
+        let key = words.take("key") ? try words.takeBytes(until: ["value"]) : []
         guard words.take("value") else { throw Refusal.usage("map update needs 'value' and its bytes") }
         let value = try words.takeBytes(until: flagNames)
         let flags = words.takeWord()
@@ -94,9 +97,45 @@ struct MapUpdate: Verb {
     }
 }
 
+struct MapFollow: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "follow", abstract: "Print the records that programs submit to a ring buffer.",
+        discussion: """
+            Records of all simulations, from now on, until interrupted; with -j or -p one JSON document for each.
+            With 'type S' they are read as that struct of the object.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N | name S [type S]") var words: [String] = []
+
+    func perform() throws -> Outcome {
+        var words = Words(words)
+        let selector = try words.takeRequiredSelector()
+        let type = words.take("type") ? words.takeWord() : nil
+        try words.finish()
+        let printer = Printer(format: global.format)
+        _ = try answer(.mapFollow, FollowParameters(selector, type: type), more: true) { reply in
+            guard let json = reply["record"], let record = try? json.decode(as: RingRecord.self) else {
+                return
+            }
+            printer.print(json, text: Self.line(record))
+        }
+        return Outcome()
+    }
+
+    static func line(_ record: RingRecord) -> String {
+        let seconds = "\(record.timeNs / 1_000_000_000)"
+        let fraction = String(record.timeNs % 1_000_000_000 + 1_000_000_000).dropFirst()
+        let dropped = record.dropped == 0 ? "" : "(\(record.dropped) records dropped)\n"
+        let value = record.formatted.map { $0.text(indented: false) } ?? bytes(record.value)
+        return "\(dropped)\(seconds).\(fraction)  \(value)"
+    }
+}
+
 private func describe(_ entry: MapEntry) -> String {
     if let formatted = entry.formatted { return formatted.text(indented: true) }
-    return "key: \(bytes(entry.key))  value: \(bytes(entry.value))"
+    let value = "value: \(bytes(entry.value))"
+    return entry.key.isEmpty ? value : "key: \(bytes(entry.key))  \(value)"
 }
 
 private func bytes(_ hex: [String]) -> String {

@@ -15,6 +15,12 @@ struct Printer {
         }
     }
 
+    /// One of many: what a verb prints while it goes on.
+    func print(_ item: JSONValue, text: String) {
+        let line = format == .text ? text : item.text(indented: format == .indentedJSON)
+        Printer.write(line + "\n", to: STDOUT_FILENO)
+    }
+
     /// The one shape of all errors: where and what; why; what would fix it.
     static func describe(_ refusal: Refusal) -> String {
         var lines = ["opsctl: " + place(refusal.where) + refusal.text]

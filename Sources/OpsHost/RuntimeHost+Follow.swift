@@ -1,0 +1,55 @@
+import BPF
+package import ControlAPI
+import Foundation
+import OpsCore
+import Verifier
+
+extension RuntimeHost {
+    /// How often a follower looks for records.
+    private static let followInterval = 0.02
+
+    /// Hands over the records that programs submit to a ring buffer, in order. Blocks the calling thread.
+    ///
+    /// - Parameter isOver: looked at every few milliseconds; true ends it, after what has been submitted by then.
+    /// - Throws: ENOENT for an unknown map or type, EINVAL for a map that is no ring buffer.
+    package func follow(
+        _ parameters: FollowParameters, isOver: () -> Bool, _ body: (RingRecord) -> Void
+    ) throws(Refusal) {
+        let info = try parameters.selector.pickOne(runtime.maps(), "map") { ($0.id, $0.name) }
+        let format = try format(parameters.type, of: info)
+        let follower = try refusing { () throws(OpsError) in try runtime.follow(map: info.id) }
+        defer { runtime.unfollow(follower) }
+        while true {
+            let ends = isOver()
+            let (records, lost) = follower.takeAll()
+            var dropped = lost
+            for record in records {
+                body(
+                    RingRecord(
+                        timeNs: record.ktimeNanoseconds, value: record.bytes, dropped: dropped,
+                        formatted: format(record.bytes)))
+                dropped = 0
+            }
+            if ends { return }
+            if records.isEmpty { Thread.sleep(forTimeInterval: Self.followInterval) }
+        }
+    }
+
+    /// Reads records as a struct of the object; nil for one that is shorter.
+    private func format(
+        _ name: String?, of info: MapInfo
+    ) throws(Refusal) -> (_ bytes: [UInt8]) -> JSONValue? {
+        guard let name else { return { _ in nil } }
+        let btf = runtime.programs().first { $0.objectID == info.objectID }
+            .flatMap { try? runtime.program($0.id).image.btf }
+        guard let btf, let type = btf.composite(named: name) else {
+            throw Refusal(
+                "not-found", errno: 2, "the object of map \(info.id) has no struct '\(name)'",
+                suggestion: "a type must be used by a program to be kept by the compiler")
+        }
+        return { bytes in
+            guard bytes.count >= type.type.byteCount else { return nil }
+            return btf.value(of: type.id, in: bytes).map { JSONValue(DumpValue($0)) }
+        }
+    }
+}
