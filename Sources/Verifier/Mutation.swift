@@ -1,13 +1,13 @@
 /// A rule of the verifier that a test can weaken, to see that something notices.
 ///
-/// Each case is asked for at its rule and nowhere else: `isWeakened(.jsetClearsBits)`. Only debug builds can weaken
+/// Each case is asked for at its rule and nowhere else: `isWeakened(.jsetTeachesNothing)`. Only debug builds can weaken
 /// anything; in others the question is the constant `false` and leaves no code.
 enum Mutation: String, CaseIterable, Sendable {
     // Arithmetic on ranges.
     case sumForgetsOverflow, lowSumForgetsOverflow, differenceForgetsOverflow, lowDifferenceForgetsOverflow
     case productForgetsOverflow, lowProductForgetsOverflow
-    case andHasNoBound, orHasNoBound, leftShiftForgetsOverflow, rightShiftSwapsCounts,
-        arithmeticShiftSwapsCounts
+    case andHasNoBound, orHasNoBound
+    case leftShiftForgetsOverflow, rightShiftSwapsCounts, arithmeticShiftSwapsCounts
     case quotientForgetsZero, quotientHasNoBound, remainderForgetsZero, remainderHasNoBound
     case signedQuotientForgetsOverflow, signedRemainderForgetsSign
     case narrowResultKeepsUpperHalf, truncationKeepsUpperBits, signExtensionForgetsSign, byteSwapKeepsValue
@@ -18,43 +18,41 @@ enum Mutation: String, CaseIterable, Sendable {
 
     // What a branch teaches.
     case equalTeachesNothing, notEqualTeachesNothing, looseIsStrict, strictIsLoose, signedComparesUnsigned
-    case lowEqualityTeachesWhole, lowOrderTeachesWhole, jsetTeachesNothing, clearedBitsTeachNothing
-    case jsetTakenSetsAllBits, linkedRegistersLearnNothing, linkSurvivesTruncation, linkSurvivesArithmetic
-    case decidedBranchGoesBothWays, nullCheckSettlesBothWays, nullCheckSettlesOneCopy, failedAcquisitionIsHeld
+    case lowEqualityTeachesWhole, lowOrderTeachesWhole
+    case jsetTeachesNothing, clearedBitsTeachNothing, jsetTakenSetsAllBits
+    case linkedRegistersLearnNothing, linkSurvivesTruncation, linkSurvivesArithmetic
+    case decidedBranchGoesBothWays, nullCheckSettlesBothWays, failedAcquisitionIsHeld
 
     // Registers and pointers.
-    case unwrittenRegisterIsReadable, callKeepsArguments, pointersMultiply, pointersTruncate
-    case maybeNullMoves, offsetsUnlimited, pointersCompare, differenceOfAnyPointers, resultMayBePointer
+    case unwrittenRegisterIsReadable, callKeepsArguments, pointersMultiply
+    case maybeNullMoves, offsetsUnlimited
 
     // Memory.
     case maybeNullIsUsable, lowerEndUnchecked, upperEndUnchecked, readOnlyMapIsWritable, constantsUnknown
-    case constantsForgetOffset, lockIsData, regionIsWritable, keyIsWritable, contextIsWritable, pointersLeak
+    case fieldIsData, regionIsWritable, keyIsWritable
     case atomicsUnaligned, fetchKeepsSource, compareExchangeKeepsR0
 
     // The stack.
-    case stackHasNoEnd, unwrittenStackIsReadable, partOfPointerIsNumber, overwriteKeepsSpill
-    case variableWriteKeepsSpills, variableReadOfPointers, narrowSpillIsWhole, narrowFillIsWhole
-    case calleeAddressEscapes, calleeAddressReturns, outMemoryKeepsValues, opaqueIsData
+    case partOfPointerIsNumber, overwriteKeepsSpill
+    case variableWriteKeepsSpills, narrowFillIsWhole
+    case calleeAddressEscapes, calleeAddressReturns, outMemoryKeepsValues
 
     // Calls.
-    case anyHelper, sizeMayBeNegative, sizeMayBeZero, sizeUnlimited, keyIsOneByte, anyMapType,
-        updateOfReadOnlyMap
-    case stringUnterminated, callbackReturnsAnything, recursionAllowed, framesUnlimited, stackSumUnlimited
-    case lockTwice, lockAtExit, unlockOfAnother, callUnderLock
-    case referenceAtExit, releaseOfNothing, useAfterRelease, untrustedArgument, anyObjectType,
-        variableConstant
-    case iteratorUnmade, iteratorAtExit, iteratorNeverEnds, argumentSlotsUnlimited
+    case anyHelper, anyMapType, updateOfReadOnlyMap, keyIsOneByte, stringUnterminated, maybeNullArgument
+    case sizeMayBeZero
+    case callbackReturnsAnything, stackSumUnlimited
+    case unlockOfAnother, callUnderLock, holdingsAtExit, useAfterRelease
+    case untrustedArgument, anyObjectType, iteratorUnmade
 
-    // Objects.
-    case fieldsHaveNoEnd, walkedIsTrusted, writesAnyField, layoutUnchecked
+    // Objects and arguments.
+    case fieldsHaveNoEnd, writesAnyField, argumentSlotsUnlimited
 
     // Exploring.
     case nothingIsPrecise, rangesNeedNotNest, idsNeedNotMatch, stackNeedNotMatch, callersNeedNotMatch
-    case referencesNeedNotMatch, liveRegistersAreDropped, liveSlotsAreDropped, loopsNeedNoFuel,
-        budgetUnlimited
+    case referencesNeedNotMatch, liveRegistersAreDropped, liveSlotsAreDropped, loopsNeedNoFuel
 
     // Shape.
-    case framePointerIsWritable, divisionByZero, shiftsUnlimited, jumpsAnywhere, fallsOffTheEnd
+    case framePointerIsWritable, divisionByZero, shiftsUnlimited, fallsOffTheEnd
 
     #if DEBUG
         /// The one rule that is weak while a test runs.

@@ -65,6 +65,7 @@ struct SmallKernel: Sendable {
         kfunc("tcp_slow_start", u32, [("tp", tcpPointer), ("acked", u32)], [], &b)
         kfunc("sock_find", sockPointer, [("key", u32)], [.acquire, .retNull], &b)
         kfunc("sock_put", .void, [("sk", sockPointer)], .release, &b)
+        kfunc("sock_look", u32, [("sk", sockPointer)], .trustedArgs, &b)
         kfunc("take_sample", u32, [("sample", samplePointer)], [], &b)
         kfunc("bpf_iter_num_new", s32, [("it", iteratorPointer), ("start", s32), ("end", s32)], .iterNew, &b)
         kfunc("bpf_iter_num_next", b.pointer(to: s32), [("it", iteratorPointer)], [.iterNext, .retNull], &b)

@@ -44,7 +44,8 @@ extension Explorer {
             if argument == .mapValue && maps[map].type.holdsSockets {
                 return try checkSocket(value, register, mismatch)
             }
-            let size = argument == .mapKey ? maps[map].keySize : maps[map].valueSize
+            var size = argument == .mapKey ? maps[map].keySize : maps[map].valueSize
+            if isWeakened(.keyIsOneByte) { size = 1 }
             try checkMemory(value, register, size, isOut: argument == .mapValueOut, isExact: true)
             if argument == .mapKey, prototype.name == "bpf_map_lookup_elem" {
                 facts.isElementPresent = isPresent(value, inMap: map)
@@ -155,13 +156,13 @@ extension Explorer {
 
     private func checkMap(_ index: Int, _ prototype: HelperPrototype) throws(Rejection) {
         let map = maps[index]
-        if let allowed = prototype.maps, !allowed.contains(map.type) {
+        if let allowed = prototype.maps, !allowed.contains(map.type), !isWeakened(.anyMapType) {
             throw Rejection(
                 .callType, "cannot pass map_type \(map.type.rawValue) into func \(prototype.name)",
                 reason: "Map '\(map.name)' is of type \(map.type.name), for which this helper is not made.")
         }
         let writes = prototype.name == "bpf_map_update_elem" || prototype.name == "bpf_map_delete_elem"
-        if writes && map.isReadOnly {
+        if writes && map.isReadOnly && !isWeakened(.updateOfReadOnlyMap) {
             throw Rejection(
                 .memory, "write into map forbidden", reason: "Map '\(map.name)' is read-only for programs.")
         }
@@ -203,7 +204,7 @@ extension Explorer {
                 .callType, "R\(register) does not point to a readonly map'",
                 reason: "The string must be a constant: in .rodata, or a literal.")
         }
-        guard bytes[offset...].contains(0) else {
+        guard bytes[offset...].contains(0) || isWeakened(.stringUnterminated) else {
             throw Rejection(
                 .callType, "R\(register) string is not zero-terminated",
                 reason: "The string runs to the end of map '\(map.name)'.")

@@ -68,12 +68,14 @@ extension Explorer {
             throw Rejection(
                 .callType, "invalid func \(name)", reason: "No helper has this number.")
         }
-        guard context.helpers.contains(id) else {
+        guard context.helpers.contains(id) || isWeakened(.anyHelper) else {
             throw Rejection(
                 .executionContext, "program of this type cannot use helper \(name)#\(id)",
                 reason: context.refusedHelpers[id] ?? "\(context.name) does not offer it.")
         }
-        if !state.held.locks.isEmpty && name != "bpf_spin_lock" && name != "bpf_spin_unlock" {
+        if !state.held.locks.isEmpty && !isWeakened(.callUnderLock) && name != "bpf_spin_lock"
+            && name != "bpf_spin_unlock"
+        {
             throw Rejection(
                 .resourceLifetime, "function calls are not allowed while holding a lock",
                 reason: "\(name) could take long or need the lock itself.",

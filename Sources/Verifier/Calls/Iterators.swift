@@ -38,7 +38,7 @@ extension Explorer {
                 reason: "The RCU section in which the iterator was made is over.",
                 suggestion: "Keep the whole loop between bpf_rcu_read_lock() and bpf_rcu_read_unlock().")
         }
-        guard description?.payload == Int32(type.index) else {
+        guard description?.payload == Int32(type.index) || isWeakened(.iteratorUnmade) else {
             throw Rejection(
                 .callType, "expected an initialized iter_\(composite.name) as arg #\(index)",
                 reason: "\(facts.kfunc.name) needs an iterator that was made and not destroyed yet.")

@@ -124,7 +124,7 @@ extension Explorer {
             mark(value.dependencies)
             return true
         }
-        if value.isNullConstant || (value.maybeNull && !isNullable) {
+        if !isWeakened(.maybeNullArgument), value.isNullConstant || (value.maybeNull && !isNullable) {
             throw Rejection(
                 .callType, "Possibly NULL pointer passed to trusted arg\(register - 1)",
                 reason: "\(facts.kfunc.name) uses '\(parameter.name)' without testing it.",
@@ -223,7 +223,7 @@ extension Explorer {
         }
         try checkTrust(value, register, name, facts)
         guard let offset = value.constantOffset,
-            target.embeds(wanted, in: TypeID(Int(value.payload)), at: offset)
+            target.embeds(wanted, in: TypeID(Int(value.payload)), at: offset) || isWeakened(.anyObjectType)
         else {
             throw mismatch(
                 register, facts,
@@ -247,7 +247,7 @@ extension Explorer {
         let isGoodEnough =
             value.flags.contains(.trusted) || value.reference != 0
             || (isRCU ? !asksForTrust : !asksForTrust && !facts.has(.rcu))
-        if isGoodEnough && mayPass(value) { return }
+        if isGoodEnough && mayPass(value) || isWeakened(.untrustedArgument) { return }
         throw mismatch(
             register, facts,
             facts.has(.rcu)

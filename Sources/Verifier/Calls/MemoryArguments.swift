@@ -19,7 +19,7 @@ extension Explorer {
                 reason: "The size may be negative here, which is a huge one.",
                 suggestion: "Make the size unsigned and check it against the buffer's.")
         }
-        guard size.scalar.umin > 0 || allowsZero else {
+        guard size.scalar.umin > 0 || allowsZero || isWeakened(.sizeMayBeZero) else {
             throw Rejection(
                 .memory,
                 "R\(sizeRegister) invalid zero-sized read: u64=[\(size.scalar.umin),\(size.scalar.umax)]",
@@ -47,7 +47,7 @@ extension Explorer {
         _ pointer: Register, _ register: UInt8, _ byteCount: Int, isOut: Bool, isExact: Bool
     ) throws(Rejection) {
         if byteCount == 0 { return }
-        guard !pointer.maybeNull else {
+        guard !pointer.maybeNull || isWeakened(.maybeNullArgument) else {
             throw Rejection(
                 .callType, "R\(register) type=\(typeName(of: pointer)) expected=mem",
                 reason: "The pointer may be NULL here.", suggestion: "Test it before the call.")
@@ -78,6 +78,7 @@ extension Explorer {
     private mutating func checkStackMemory(_ access: Access, isOut: Bool, isExact: Bool) throws(Rejection) {
         let (frame, low, high) = try stackExtent(access, isWrite: isOut)
         noteStack(frame, low)
+        if isOut && isWeakened(.outMemoryKeepsValues) { return growStack(frame, low) }
         guard isOut else { return try checkReadable(frame, low..<high) }
         growStack(frame, low)
         try checkNoObject(frame, low..<high)

@@ -30,6 +30,7 @@ extension Explorer {
                     of: insn.operation, wide: wide, isSigned: insn.offset == 1, a.scalar, b.scalar)
                 state[dst] = Register(result, dependencies: a.dependencies | b.dependencies)
                 if wide && !insn.usesRegister { link(dst, to: a, insn) }
+                if isWeakened(.linkSurvivesArithmetic) { state[dst].offset = a.offset }
             } else {
                 state[dst] = try pointerResult(insn, wide, a, b)
             }
@@ -88,7 +89,7 @@ extension Explorer {
         var result = value.scalar
         if insn.offset != 0 { result = result.signExtended(fromBytes: Int(insn.offset) / 8) }
         if !wide { result = result.truncated(toBytes: 4) }
-        if result == value.scalar {
+        if result == value.scalar || isWeakened(.linkSurvivesTruncation) {
             // Nothing was cut off: the two stay linked.
             if value.id == 0 && !result.isConstant {
                 value.id = newID()
@@ -106,7 +107,7 @@ extension Explorer {
         _ insn: Instruction, _ wide: Bool, _ a: Register, _ b: Register
     ) throws(Rejection) -> Register {
         let isAdd = insn.operation == Opcode.add
-        guard isAdd || insn.operation == Opcode.sub, wide || !isAdd else {
+        guard isAdd || insn.operation == Opcode.sub || isWeakened(.pointersMultiply), wide || !isAdd else {
             throw pointerArithmetic(a.isPointer ? insn.dst : insn.src, insn, a.isPointer ? a : b)
         }
         // Half of an address is a number.
@@ -125,7 +126,7 @@ extension Explorer {
     }
 
     private func checkMovable(_ pointer: Register, _ register: UInt8) throws(Rejection) {
-        if pointer.maybeNull {
+        if pointer.maybeNull && !isWeakened(.maybeNullMoves) {
             throw Rejection(
                 .registerType,
                 "R\(register) pointer arithmetic on \(pointer.kind.name)_or_null prohibited, null-check it first",
@@ -186,7 +187,7 @@ extension Explorer {
 
     private func checkSane(_ scalar: Scalar, _ pointer: Register, _ register: UInt8) throws(Rejection) {
         // Of the largest value each access makes sure for itself.
-        guard scalar.smin.magnitude < UInt64(Explorer.offsetLimit) else {
+        guard scalar.smin.magnitude < UInt64(Explorer.offsetLimit) || isWeakened(.offsetsUnlimited) else {
             throw Rejection(
                 .memory,
                 "math between \(pointer.kind.name) pointer and register with unbounded min value \(scalar.smin) is not allowed",

@@ -40,7 +40,7 @@ extension Explorer {
         var (otherA, otherB) = (a.scalar, b.scalar)
         let canSkip = Scalar.refine(comparison.negated, wide: wide, &otherA, &otherB)
         let dependencies = a.dependencies | b.dependencies
-        guard canTake && canSkip else {
+        guard canTake && canSkip || isWeakened(.decidedBranchGoesBothWays) else {
             mark(dependencies)
             // Both impossible: no run comes here; either way is right.
             if canTake {
@@ -134,7 +134,7 @@ extension State {
     {
         self[Int(register)].scalar = scalar
         self[Int(register)].dependencies = dependencies
-        guard id != 0 else { return }
+        guard id != 0, !isWeakened(.linkedRegistersLearnNothing) else { return }
         let offset = self[Int(register)].offset
         forEachRegister { other in
             guard other.kind == .scalar, other.id == id else { return }
@@ -150,7 +150,7 @@ extension State {
         forEachRegister { register in
             guard register.isPointer, register.id == id, register.maybeNull else { return }
             if register.id == register.reference { reference = register.reference }
-            if isNull {
+            if isNull && !isWeakened(.nullCheckSettlesBothWays) {
                 register = Register(constant: 0)
             } else {
                 register.flags.remove(.maybeNull)
@@ -158,6 +158,8 @@ extension State {
             }
         }
         // A failed acquisition leaves nothing to release.
-        if isNull && reference != 0 { held.drop(reference: reference) }
+        if isNull && reference != 0 && !isWeakened(.failedAcquisitionIsHeld) {
+            held.drop(reference: reference)
+        }
     }
 }

@@ -141,7 +141,7 @@ struct ControlFlow {
     private func checkEnd(_ insns: [Instruction], of range: Range<Int>) throws(Rejection) {
         let last = insns[range.upperBound - 1]
         let ends = !isSecondSlot[range.upperBound - 1] && (last.isExit || ControlFlow.isUnconditional(last))
-        if !ends {
+        if !ends && !isWeakened(.fallsOffTheEnd) {
             throw Rejection(
                 .programStructure, "last insn is not an exit or jmp",
                 reason: "Execution would run past the end of the function.",

@@ -19,7 +19,7 @@ extension ControlFlow {
         case .alu, .alu64: try checkArithmetic(insn)
         case .jmp, .jmp32: try checkJump(image, insn, at: pc)
         }
-        if insn.dst == 10, ControlFlow.writesDestination(insn) {
+        if insn.dst == 10, !isWeakened(.framePointerIsWritable), ControlFlow.writesDestination(insn) {
             throw Rejection(
                 .registerType, "frame pointer is read only",
                 reason: "R10 holds the stack frame's address for the whole function.")
@@ -131,13 +131,13 @@ extension ControlFlow {
             try require(true, operand && isWidth, of: insn)
         case Opcode.div, Opcode.mod:
             try require(true, operand && (insn.offset == 0 || insn.offset == 1), of: insn)
-            if !insn.usesRegister && insn.imm == 0 {
+            if !insn.usesRegister && insn.imm == 0 && !isWeakened(.divisionByZero) {
                 throw Rejection(.programStructure, "div by zero", reason: "The divisor is the constant 0.")
             }
         case Opcode.lsh, Opcode.rsh, Opcode.arsh:
             try require(true, operand && insn.offset == 0, of: insn)
             let width: Int32 = wide ? 64 : 32
-            if !insn.usesRegister && !(0..<width).contains(insn.imm) {
+            if !insn.usesRegister && !(0..<width).contains(insn.imm) && !isWeakened(.shiftsUnlimited) {
                 throw Rejection(
                     .programStructure, "invalid shift \(insn.imm)",
                     reason: "A shift count is at least 0 and less than the width, \(width).")

@@ -34,6 +34,7 @@ extension BTF {
         guard case .composite(let composite) = self[type] else {
             return .refused("type \(type.rawValue) is not a struct")
         }
+        if high > composite.byteCount && isWeakened(.fieldsHaveNoEnd) { return .number }
         guard low >= 0, high <= composite.byteCount else {
             return .refused("access beyond struct \(composite.name) at off \(low) size \(high - low)")
         }

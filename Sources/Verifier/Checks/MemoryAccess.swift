@@ -71,8 +71,8 @@ extension Explorer {
         if insn.imm == Opcode.atomicStoreRelease { return try store(value, access) }
         if insn.imm == Opcode.atomicCmpxchg {
             _ = try readable(0)
-            state[0] = unknown
-        } else if insn.imm & Opcode.atomicFetch != 0 {
+            if !isWeakened(.compareExchangeKeepsR0) { state[0] = unknown }
+        } else if insn.imm & Opcode.atomicFetch != 0, !isWeakened(.fetchKeepsSource) {
             state[Int(insn.src)] = unknown
         }
         try store(unknown, access)
@@ -82,7 +82,7 @@ extension Explorer {
     func checkAligned(_ access: Access, _ what: String) throws(Rejection) {
         let offset = UInt64(bitPattern: Int64(access.pointer.offset) + Int64(access.offset))
         let tnum = access.pointer.scalar.tnum.adding(Tnum(offset))
-        guard tnum.isAligned(UInt64(access.byteCount)) else {
+        guard tnum.isAligned(UInt64(access.byteCount)) || isWeakened(.atomicsUnaligned) else {
             throw Rejection(
                 .memory, "misaligned \(what)access off \(Int64(bitPattern: offset)) size \(access.byteCount)",
                 reason: "The address of this access must be a multiple of its size.")
@@ -151,11 +151,12 @@ extension Explorer {
             }
         case .allocated: try checkAllocated(access)
         case .mapKey:
+            if isWeakened(.keyIsWritable) { return }
             throw Rejection(
                 .memory, "write to change key R\(access.register) not allowed",
                 reason: "The key of a map's element is fixed.")
         default:
-            if access.pointer.flags.contains(.readOnly) {
+            if access.pointer.flags.contains(.readOnly) && !isWeakened(.regionIsWritable) {
                 throw Rejection(
                     .memory, "R\(access.register) cannot write into rdonly_mem",
                     reason: "This memory is read-only.")
@@ -166,7 +167,7 @@ extension Explorer {
 
     private func checkUsable(_ access: Access, isWrite: Bool) throws(Rejection) {
         let pointer = access.pointer
-        if pointer.maybeNull {
+        if pointer.maybeNull && !isWeakened(.maybeNullIsUsable) {
             throw Rejection(
                 .memory, "R\(access.register) invalid mem access '\(pointer.kind.name)_or_null'",
                 reason: "The pointer may be NULL here: nothing on this path has tested it.",
@@ -205,7 +206,7 @@ extension Explorer {
 
     func checkRegion(_ access: Access, size: Int, what: String) throws(Rejection) {
         let (low, high) = extent(access)
-        if low < 0 {
+        if low < 0 && !isWeakened(.lowerEndUnchecked) {
             if access.pointer.scalar.isConstant {
                 throw outside(access, size, what, low)
             }
@@ -215,7 +216,7 @@ extension Explorer {
                 reason: "The access may start \(-low) bytes before the \(what) of \(size) bytes.",
                 suggestion: "Make the index unsigned, or test that it is not negative.")
         }
-        if high > size {
+        if high > size && !isWeakened(.upperEndUnchecked) {
             if access.pointer.scalar.isConstant { throw outside(access, size, what, low) }
             if access.pointer.scalar.smax >= Explorer.offsetLimit { throw unbounded(access) }
             throw Rejection(
@@ -267,7 +268,7 @@ extension Explorer {
                 .memory, "read from map forbidden, value_size=\(map.valueSize)",
                 reason: "Map '\(map.name)' is write-only for programs.")
         }
-        if isWrite && map.isReadOnly {
+        if isWrite && map.isReadOnly && !isWeakened(.readOnlyMapIsWritable) {
             throw Rejection(
                 .memory, "write into map forbidden, value_size=\(map.valueSize)",
                 reason: "Map '\(map.name)' is read-only for programs.",
@@ -280,6 +281,7 @@ extension Explorer {
             try checkKptr(field, access)
             return field.kind
         }
+        if isWeakened(.fieldIsData) { return nil }
         throw Rejection(
             .memory, "\(field.name) cannot be accessed directly by load/store",
             reason:
@@ -289,7 +291,9 @@ extension Explorer {
     /// The number a load reads from a map whose contents are fixed.
     private func constant(at access: Access) -> Register? {
         let map = maps[Int(access.pointer.payload)]
-        guard map.isReadOnly, let bytes = map.constants, access.pointer.scalar.isConstant else { return nil }
+        guard map.isReadOnly, let bytes = map.constants, !isWeakened(.constantsUnknown),
+            access.pointer.scalar.isConstant
+        else { return nil }
         let (low, high) = extent(access)
         guard low >= 0, high <= bytes.count else { return nil }
         var value: UInt64 = 0

@@ -8,7 +8,8 @@ extension Explorer {
     func stackExtent(_ access: Access, isWrite: Bool) throws(Rejection) -> (frame: Int, low: Int, high: Int) {
         let (low, high) = extent(access)
         let frame = Int(access.pointer.payload)
-        guard low >= -Explorer.stackLimit, high <= 0, frame < state.frames.count else {
+        guard low >= -Explorer.stackLimit, high <= 0, frame < state.frames.count
+        else {
             throw Rejection(
                 .memory,
                 "invalid \(isWrite ? "write to" : "read from") stack R\(access.register) off=\(low) size=\(high - low)",
@@ -46,13 +47,16 @@ extension Explorer {
             if slot.isWholeSpill && access.byteCount == 8 { return slot.spill }
             if slot.spill.isScalar {
                 var value = slot.spill
+                if isWeakened(.narrowFillIsWhole) { return value }
                 value.scalar = value.scalar.truncated(toBytes: access.byteCount)
                 if value.scalar != slot.spill.scalar { value.id = 0 }
                 return value
             }
         }
         let bytes = byte..<byte + access.byteCount
-        if slot.spill.isPointer, bytes.contains(where: { slot[$0] == .spill }) {
+        if slot.spill.isPointer, !isWeakened(.partOfPointerIsNumber),
+            bytes.contains(where: { slot[$0] == .spill })
+        {
             throw Rejection(
                 .memory, "invalid size of register fill: off \(low) size \(access.byteCount)",
                 reason: "A pointer was saved here, and it is loaded whole or not at all.")
@@ -115,7 +119,7 @@ extension Explorer {
         noteStack(frame, low)
         growStack(frame, low)
         try evict(frame, low..<high)
-        if value.kind == .stack && frame != state.top {
+        if value.kind == .stack && frame != state.top && !isWeakened(.calleeAddressEscapes) {
             throw Rejection(
                 .memory, "cannot spill pointers to stack into stack frame of the caller",
                 reason: "The pointer could outlive the function whose stack it points to.")
@@ -142,6 +146,7 @@ extension Explorer {
         if kind == .zero { mark(value.dependencies) }
         for offset in low..<high {
             let (index, byte) = Explorer.position(offset)
+            if isWeakened(.overwriteKeepsSpill) { continue }
             state.frames[frame].slots[index].breakSpill()
             state.frames[frame].slots[index][byte] = kind
         }
@@ -170,6 +175,7 @@ extension Explorer {
     ) {
         for offset in range {
             let (index, byte) = Explorer.position(offset)
+            if isWeakened(.variableWriteKeepsSpills) && !initialises { continue }
             state.frames[frame].slots[index].breakSpill()
             if keepsZeros && state.frames[frame].slots[index][byte] == .zero { continue }
             if initialises || state.frames[frame].slots[index][byte] != .uninitialised {

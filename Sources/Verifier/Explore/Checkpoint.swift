@@ -92,7 +92,7 @@ extension State {
     /// Forgets registers and stack slots that will not be read, so that they do not tell states apart.
     mutating func dropDead(_ liveness: Liveness, at pc: Int) {
         for index in frames.indices {
-            let live: UInt16
+            var live: UInt16
             if index == top {
                 live = liveness.before[pc]
                 dropSlots(frame: index, live: liveness.stack.before[pc])
@@ -105,6 +105,7 @@ extension State {
                 // What the callee may read through the addresses it was given counts as read by the call.
                 dropSlots(frame: index, live: liveness.stack.before[callee.callSite])
             }
+            if isWeakened(.liveRegistersAreDropped) { live &= ~0x3c0 }
             for register in 0..<10
             where live & (1 << UInt16(register)) == 0
                 && frames[index].registers[register].kind != .uninitialised
@@ -115,6 +116,7 @@ extension State {
     }
 
     private mutating func dropSlots(frame: Int, live: StackLiveness.Words) {
+        let live = isWeakened(.liveSlotsAreDropped) ? 0 : live
         for slot in frames[frame].slots.indices where live >> UInt128(2 * slot) & 3 == 0 {
             let value = frames[frame].slots[slot]
             if !value.isUninitialised && !value.isOpaque { frames[frame].slots[slot] = StackSlot() }

@@ -34,6 +34,7 @@ extension Explorer {
 
     /// A helper or kfunc has returned, or a subprog: R1–R5 hold nothing any more.
     mutating func clobberArguments() {
+        if isWeakened(.callKeepsArguments) { return }
         for register in 0...5 { state[register] = .uninitialised }
     }
 
@@ -60,7 +61,7 @@ extension Explorer {
             clobberArguments()
             return .jump(frame.callSite + 1)
         }
-        if result.kind == .stack {
+        if result.kind == .stack && !isWeakened(.calleeAddressReturns) {
             throw Rejection(
                 .registerType, "cannot return stack pointer to the caller",
                 reason: "The stack it points to may be gone when the function returns.")
@@ -79,6 +80,7 @@ extension Explorer {
         case .global: try checkScalarResult(result)
         case .asynchronous: try checkCallbackExit(result, .asynchronous)
         }
+        if isWeakened(.holdingsAtExit) { return }
         try checkNothingHeld(at: "BPF_EXIT instruction in main prog")
     }
 
@@ -136,7 +138,9 @@ extension Explorer {
 
     private mutating func checkCallbackExit(_ result: Register, _ callback: Callback) throws(Rejection) {
         let allowed = callback.results
-        guard result.isScalar, allowed.contains(result.scalar.umin), allowed.contains(result.scalar.umax)
+        guard
+            result.isScalar && allowed.contains(result.scalar.umin) && allowed.contains(result.scalar.umax)
+                || isWeakened(.callbackReturnsAnything)
         else {
             let place = callback == .asynchronous ? "async callback" : "callback"
             throw Rejection(

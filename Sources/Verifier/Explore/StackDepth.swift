@@ -42,7 +42,7 @@ struct StackDepth {
         }
         let own = stackBytes[subprog]
         let total = before + (own + StackDepth.alignment - 1) / StackDepth.alignment * StackDepth.alignment
-        guard total <= Explorer.stackLimit else {
+        guard total <= Explorer.stackLimit || isWeakened(.stackSumUnlimited) else {
             throw Rejection(
                 .memory, "combined stack size of \(path.count + 1) calls is \(total). Too large",
                 reason: "All functions of a chain of calls together have 512 bytes of stack.",

@@ -72,7 +72,10 @@ extension Explorer {
             throw Rejection(
                 .resourceLifetime, "\(name) without taking a lock", reason: "No lock is held on this path.")
         }
-        guard held.kind == lock.kind, held.owner == lock.owner, held.id == lock.id else {
+        guard
+            held.kind == lock.kind && held.owner == lock.owner && held.id == lock.id
+                || isWeakened(.unlockOfAnother)
+        else {
             let isHeld = state.held.locks.contains {
                 $0.kind == lock.kind && $0.owner == lock.owner && $0.id == lock.id
             }

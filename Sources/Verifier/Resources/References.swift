@@ -29,6 +29,7 @@ extension State {
     mutating func release(_ reference: UInt32) {
         held.drop(reference: reference)
         forEachRegister { register in
+            if isWeakened(.useAfterRelease) { return }
             if register.reference == reference && register.isPointer { register = .unknown }
         }
         removeDynptrs(of: reference)

@@ -156,39 +156,43 @@ extension Scalar {
     }
 
     private static func orderUnsigned(_ a: inout Scalar, _ b: inout Scalar, strict: Bool) {
+        let strict = isStrict(strict)
         if strict {
             guard b.umax > 0, a.umin < .max else { return a.makeEmpty() }
         }
-        let step: UInt64 = isStrict(strict) ? 1 : 0
+        let step: UInt64 = strict ? 1 : 0
         a.umax = min(a.umax, b.umax - step)
         b.umin = max(b.umin, a.umin + step)
     }
 
     private static func orderSigned(_ a: inout Scalar, _ b: inout Scalar, strict: Bool) {
+        let strict = isStrict(strict)
         if strict {
             guard b.smax > .min, a.smin < .max else { return a.makeEmpty() }
         }
-        let step: Int64 = isStrict(strict) ? 1 : 0
+        let step: Int64 = strict ? 1 : 0
         if isWeakened(.signedComparesUnsigned) { return orderUnsigned(&a, &b, strict: strict) }
         a.smax = min(a.smax, b.smax - step)
         b.smin = max(b.smin, a.smin + step)
     }
 
     private static func orderUnsignedLow(_ a: inout Scalar, _ b: inout Scalar, strict: Bool) {
+        let strict = isStrict(strict)
         if strict {
             guard b.u32max > 0, a.u32min < .max else { return a.makeEmpty() }
         }
-        let step: UInt32 = isStrict(strict) ? 1 : 0
+        let step: UInt32 = strict ? 1 : 0
         if isWeakened(.lowOrderTeachesWhole) { return orderUnsigned(&a, &b, strict: strict) }
         a.u32max = min(a.u32max, b.u32max - step)
         b.u32min = max(b.u32min, a.u32min + step)
     }
 
     private static func orderSignedLow(_ a: inout Scalar, _ b: inout Scalar, strict: Bool) {
+        let strict = isStrict(strict)
         if strict {
             guard b.s32max > .min, a.s32min < .max else { return a.makeEmpty() }
         }
-        let step: Int32 = isStrict(strict) ? 1 : 0
+        let step: Int32 = strict ? 1 : 0
         a.s32max = min(a.s32max, b.s32max - step)
         b.s32min = max(b.s32min, a.s32min + step)
     }

@@ -136,7 +136,7 @@ package struct Scalar: Equatable, Sendable {
     /// Carries what one view knows into the others.
     package mutating func deduce() {
         if isEmpty { return }
-        if !isWeakened(.rangesIgnoreBits) { boundsFromBits() }
+        boundsFromBits()
         if umin == umax {
             collapse(to: umin)
             return
@@ -163,6 +163,7 @@ package struct Scalar: Equatable, Sendable {
     }
 
     private mutating func boundsFromBits() {
+        if isWeakened(.rangesIgnoreBits) { return }
         umin = max(umin, tnum.min)
         umax = min(umax, tnum.max)
         let sign: UInt64 = 1 << 63
