@@ -56,5 +56,5 @@ func trusted(
         image: image, contextName: "test", facts: facts,
         frames: subprogs.indices.map { .init(stackBytes: stackBytes, isCallback: callbacks.contains($0)) },
         stackBytes: stackBytes, bound: UInt64(insns.count), processed: insns.count, returnsValue: true,
-        usesContext: usesContext)
+        usesContext: usesContext, uses: ProgramUses())
 }
