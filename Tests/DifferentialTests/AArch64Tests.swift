@@ -138,6 +138,7 @@ extension VerifiedProgram {
         for pc in probed { facts[pc].isProbed = true }
         return VerifiedProgram(
             image: image, contextName: contextName, facts: facts, frames: frames, stackBytes: stackBytes,
-            bound: bound, processed: processed, returnsValue: returnsValue, usesContext: usesContext)
+            bound: bound, processed: processed, returnsValue: returnsValue, usesContext: usesContext,
+            uses: uses)
     }
 }
