@@ -33,9 +33,9 @@ extension DirectedProgram {
                     Asm.call(helper: "map_update_elem"),
                 ] + Asm.done),
         .refuses(
-            "a key written in part",
-            [Asm.store(.byte, 10, -4, 0)] + Asm.map(1, DirectedMaps.hash)
-                + [Asm.mov(2, reg: 10), Asm.add(2, -4), Asm.call(helper: "map_lookup_elem")] + Asm.done),
+            "a key that leaves the stack",
+            [Asm.store(.byte, 10, -1, 0)] + Asm.map(1, DirectedMaps.hash)
+                + [Asm.mov(2, reg: 10), Asm.add(2, -1), Asm.call(helper: "map_lookup_elem")] + Asm.done),
         .refuses(
             "a string without an end",
             [Asm.mov(2, 8)] + Asm.mapValue(3, DirectedMaps.constants, 8) + [Asm.call(helper: "strncmp")]

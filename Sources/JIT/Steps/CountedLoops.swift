@@ -68,7 +68,9 @@ struct CountedLoops {
         guard start >= 0, limit >= 0, step != 0, distance / step > 0, distance % step == 0 || step > 0,
             insn.operation == Opcode.jlt ? step > 0 : distance % step == 0
         else { return nil }
-        return Loop(range: head..<end + 1, turns: Int((distance + step - 1) / step))
+        // Only a count upwards may step over its limit.
+        let turns = step > 0 ? (distance + step - 1) / step : distance / step
+        return Loop(range: head..<end + 1, turns: Int(turns))
     }
 }
 
