@@ -8,7 +8,7 @@ import Testing
         arguments: [
             [], ["nonsense"], ["s"], ["show", "id"], ["show", "id", "x"], ["unregister"], ["register"],
             ["prog", "dump", "xlated"], ["btf", "dump", "format", "xml"], ["check"],
-            ["map", "lookup", "id", "1"],
+            ["map", "lookup"],
             ["sim", "run", "x.yaml", "--object", "y.o"], ["prog", "run"],
             ["prog", "run", "--hex", "f", "--repeat", "0"],
         ])

@@ -34,7 +34,8 @@ package struct EntryRequest {
         unsafe self.kind = kind
         unsafe self.needs = needs
         unsafe self.slots = slots
-        unsafe self.code = code
+        // A copy would have its entry's name: who looks for an op by name wants the program itself to run.
+        unsafe self.code = CodeTools.requested.tools.isEmpty ? code : []
     }
 }
 
