@@ -24,9 +24,12 @@ struct CorpusTests {
     func pruning(topic: String) throws {
         let entry = try Corpus.entry(topic)
         let without = try Judgement.all(of: entry.fixture, isPruningOff: true)
-        for (name, judgement) in entry.judgements {
-            #expect(without[name]?.verdict == judgement.verdict, "\(topic).\(name)")
+        let ended = without.filter { $0.value.processed < Judgement.budgetWithoutPruning }
+        for (name, judgement) in ended {
+            #expect(entry.judgements[name]?.verdict == judgement.verdict, "\(topic).\(name)")
         }
+        // Those whose paths are too many are the few that are about pruning.
+        #expect(ended.count * 10 >= without.count * 7, "\(topic): \(ended.count) of \(without.count)")
     }
 
     @Test("what a suggestion says makes the program pass", arguments: Fixture.topics)

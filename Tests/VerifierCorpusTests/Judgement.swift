@@ -20,6 +20,9 @@ struct Judgement {
     var suggestion: String?
     var processed: Int
 
+    /// Without pruning a program of n branches may have 2^n paths: past this many instructions nothing is compared.
+    static let budgetWithoutPruning = 20_000
+
     /// Judges every program of a fixture, each in the context that its section says.
     static func all(of fixture: Fixture, isPruningOff: Bool = false) throws -> [String: Judgement] {
         var options = LinkOptions(
@@ -52,6 +55,7 @@ struct Judgement {
     private init(_ image: ProgramImage, _ context: ProgramContext, _ isPruningOff: Bool) {
         var verification = Verification(image, context)
         verification.isPruningOff = isPruningOff
+        if isPruningOff { verification.budget = Self.budgetWithoutPruning }
         do {
             let program = try verification.run()
             self.init(verdict: .accept, problem: "", processed: program.processed)
