@@ -21,7 +21,7 @@ struct Judgement {
     var processed: Int
 
     /// Without pruning a program of n branches may have 2^n paths: past this many instructions nothing is compared.
-    static let budgetWithoutPruning = 20_000
+    static let budgetWithoutPruning = 4_000
 
     /// Judges every program of a fixture, each in the context that its section says.
     static func all(of fixture: Fixture, isPruningOff: Bool = false) throws -> [String: Judgement] {
