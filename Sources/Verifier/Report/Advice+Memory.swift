@@ -102,27 +102,14 @@ extension Advice {
             return
                 "Make `\(index)` unsigned, or add `if (\(index) < 0) \(evidence.exit)` \(evidence.beforeLine), beside the check of its upper end."
         },
-        Advice("R* unbounded memory access, make sure*") { evidence in
-            let index = evidence.index ?? "i"
-            return
-                "Bound `\(index)` before it is added: `if (\(index) >= N) return 0;`, with N the number of elements."
-        },
+        Advice("R* unbounded memory access, make sure*") { $0.boundIndex },
         Advice("R* unbounded memory access*") { evidence in
             "Bound the size \(evidence.beforeLine): `if (size > sizeof(buffer)) size = sizeof(buffer);`."
         },
         Advice("R* invalid zero-sized read*") { evidence in
             "Add `if (size == 0) \(evidence.exit)` \(evidence.beforeLine): this helper takes at least one byte."
         },
-        Advice("math between * pointer and register with unbounded *") { evidence in
-            if let array = evidence.array {
-                let index = evidence.index ?? "i"
-                return
-                    "Compare `\(index)` with the size of `\(array.name)` \(evidence.beforeLine): `if (\(index) >= \(array.count)) \(evidence.exit)`."
-            }
-            let index = evidence.index ?? "i"
-            return
-                "Bound `\(index)` before it is added: `if (\(index) >= N) \(evidence.exit)`, with N the number of elements; if it is signed, make it unsigned."
-        },
+        Advice("math between * pointer and register with unbounded *") { $0.boundIndex },
         Advice(
             "value * makes * pointer be out of bounds",
             "The offset is far outside any object: check how it is computed."),
@@ -234,6 +221,18 @@ extension Advice {
 }
 
 extension Advice.Evidence {
+    /// How to limit the number that was added to the pointer.
+    fileprivate var boundIndex: String {
+        let name = index ?? "i"
+        let sign = "if `\(name)` is signed, make it unsigned"
+        guard let array else {
+            return
+                "Bound `\(name)` before it is added: `if (\(name) >= N) \(exit)`, with N the number of elements; \(sign)."
+        }
+        return
+            "Compare `\(name)` with the size of `\(array.name)` \(beforeLine): `if (\(name) >= \(array.count)) \(exit)`; \(sign)."
+    }
+
     /// Whether a number that is not constant was added to the pointer.
     fileprivate var isVariable: Bool {
         index != nil || report.reason.contains("may point") || report.reason.contains("may start")

@@ -164,7 +164,7 @@ SEC("tc") EXPECT_REJECT("lock") SUGGESTS("same value") int a_lock_mixed_up(void 
     return 0;
 }
 
-SEC("socket") EXPECT_REJECT("R2") SUGGESTS("constant") int a_record_of_any_size(struct __sk_buff *skb)
+SEC("socket") EXPECT_REJECT("R2") SUGGESTS("a size that the compiler knows") int a_record_of_any_size(struct __sk_buff *skb)
 {
     void *record = bpf_ringbuf_reserve(&ring, FIX(skb->len, 64), 0);
 
