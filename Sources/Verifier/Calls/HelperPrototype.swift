@@ -148,7 +148,13 @@ package struct HelperPrototype: Sendable {
         _ name: String, _ arguments: [Argument], _ result: Result = .scalar, maps: Set<MapType>? = nil,
         _ traits: Traits = []
     ) -> HelperPrototype {
+        HelperPrototype(
+            id: listedID(named: name), arguments: arguments, result: result, maps: maps, traits: traits)
+    }
+
+    /// The id of a helper that one of our own tables names.
+    static func listedID(named name: String) -> Int32 {
         guard let id = id(named: name) else { preconditionFailure("no helper \(name)") }
-        return HelperPrototype(id: id, arguments: arguments, result: result, maps: maps, traits: traits)
+        return id
     }
 }

@@ -12,13 +12,7 @@ enum HelperAvailability {
     static let everywhere: Set<Int32> = Set((1..<Int32(HelperNames.all.count)))
 
     private static func ids(_ names: String) -> Set<Int32> {
-        Set(
-            names.split(whereSeparator: \.isWhitespace).map { name in
-                guard let id = HelperPrototype.id(named: String(name)) else {
-                    preconditionFailure("no helper \(name)")
-                }
-                return id
-            })
+        Set(names.split(whereSeparator: \.isWhitespace).map { HelperPrototype.listedID(named: String($0)) })
     }
 
     private static func extras(for type: ProgramType, _ attach: AttachType) -> Set<Int32> {
