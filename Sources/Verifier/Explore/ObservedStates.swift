@@ -54,6 +54,9 @@ package struct ObservedStates {
     }
 
     private let states: [[State]]
+    /// By subprog: its stack counts as written from the start, since a path that has not written some bytes was covered
+    /// by one that has.
+    private let startsCleared: [Bool]
 
     /// - Parameter budget: gives up after so many instructions.
     /// - Returns: nil if the program is not accepted within the budget.
@@ -62,24 +65,29 @@ package struct ObservedStates {
         verification.prunesByRanges = true
         verification.observesStates = true
         verification.budget = budget
-        guard (try? verification.run()) != nil, let states = verification.explorer?.observed else {
-            return nil
-        }
+        guard (try? verification.run()) != nil, let explorer = verification.explorer,
+            let states = explorer.observed
+        else { return nil }
         self.states = states
+        startsCleared = explorer.readsUninitialised
     }
 
     /// Whether a state seen at `insn` contains what the machine holds before it runs that instruction.
     package func contain(_ machine: Machine, at insn: Int) -> Bool {
-        states[insn].contains { ObservedStates.holds($0, machine) }
+        states[insn].contains { holds($0, machine) }
     }
 
-    private static func holds(_ state: State, _ machine: Machine) -> Bool {
+    private func holds(_ state: State, _ machine: Machine) -> Bool {
         guard state.frames.count == machine.depth + 1 else { return false }
         let frame = state.frames[machine.depth]
-        for register in 0..<10 where !holds(frame.registers[register], machine.registers[register]) {
+        let isCleared = startsCleared[frame.subprog]
+        for register in 0..<10
+        where !ObservedStates.holds(frame.registers[register], machine.registers[register]) {
             return false
         }
-        for index in frame.slots.indices where !holds(frame.slots[index], at: 512 - 8 * (index + 1), machine)
+        for index in frame.slots.indices
+        where !ObservedStates.holds(
+            frame.slots[index], at: 512 - 8 * (index + 1), machine, isCleared: isCleared)
         {
             return false
         }
@@ -106,12 +114,15 @@ package struct ObservedStates {
         }
     }
 
-    private static func holds(_ slot: StackSlot, at start: Int, _ machine: Machine) -> Bool {
+    private static func holds(
+        _ slot: StackSlot, at start: Int, _ machine: Machine, isCleared: Bool
+    ) -> Bool {
         for byte in 0..<8 {
             switch slot[byte] {
             case .uninitialised: continue
             case .zero where machine.stack[start + byte] != 0: return false
-            case .zero, .misc, .spill, .opaque: if !machine.isWritten[start + byte] { return false }
+            case .zero, .misc, .spill, .opaque:
+                if !machine.isWritten[start + byte] && !isCleared { return false }
             }
         }
         guard slot.hasSpill else { return true }
