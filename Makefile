@@ -33,12 +33,13 @@ deps:
 # Heavy oracles; tests that miss them say so and are skipped.
 test-deps: deps
 	Scripts/test-deps
+	$(MAKE) judge
 
 judge: $(JUDGE)
 
 $(JUDGE): Tests/verifier-oracle/judge.c
 	@mkdir -p $(@D)
-	clang -O2 -Wall -Wextra -Werror -o $@ $< -lbpf
+	clang -O2 -Wall -Wextra -o $@ $< -lbpf
 
 bench: deps
 	Benchmarks/run

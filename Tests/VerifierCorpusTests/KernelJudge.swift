@@ -20,17 +20,33 @@ struct KernelJudge {
         }
     }
 
-    /// The tool, or why the kernel cannot be asked.
+    /// What `make judge` has built, or why the kernel cannot be asked.
     static let tool: Result<String, Scratch.Failure> = Result {
-        let tool = Scratch.directory.appending(path: "judge").path
-        let source = Fixture.repository.appending(path: "Tests/verifier-oracle/judge.c").path
-        try Scratch.run("clang", ["-O2", source, "-o", tool, "-lbpf"])
+        let source = Fixture.repository.appending(path: "Tests/verifier-oracle/judge.c")
+        let tool = Fixture.repository.appending(path: ".build/verifier-oracle/judge")
+        guard let built = modified(tool) else {
+            throw Scratch.Failure(description: "`make test-deps` builds what asks it", status: -1)
+        }
+        guard let written = modified(source), written <= built else {
+            throw Scratch.Failure(
+                description: "Tests/verifier-oracle/judge.c is newer: `make judge`", status: -1)
+        }
         // An object without programs: tells at once whether bpf(2) is permitted.
         let empty = Scratch.directory.appending(path: "empty.bpf.o").path
         try Scratch.run("clang", ["-target", "bpf", "-g", "-x", "c", "-c", "/dev/null", "-o", empty])
-        try Scratch.run(tool, [empty])
-        return tool
+        try Scratch.run(tool.path, [empty])
+        return tool.path
     }.mapError { $0 as? Scratch.Failure ?? Scratch.Failure(description: "\($0)", status: -1) }
+
+    static var isUsable: Bool { if case .success = tool { true } else { false } }
+
+    static var whyNot: String {
+        if case .failure(let failure) = tool { failure.description } else { "" }
+    }
+
+    private static func modified(_ file: URL) -> Date? {
+        try? file.resourceValues(forKeys: [.contentModificationDateKey]).contentModificationDate
+    }
 
     static func verdicts(_ path: String) throws -> [String: Verdict] {
         let lines = try Scratch.run(try tool.get(), [path]).split(separator: "\n")

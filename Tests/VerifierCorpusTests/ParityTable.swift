@@ -1,6 +1,6 @@
 import Foundation
 
-/// Our verdicts beside the kernel's.
+/// Our verdicts beside the kernel's, as the marks record them.
 struct ParityTable {
     private var counts: [String: Int] = [:]
     private var differences: [String] = []
@@ -8,9 +8,9 @@ struct ParityTable {
     private(set) var unsafeAccepted: [String] = []
     /// Differences without a reason in the fixture.
     private(set) var unexplained: [String] = []
-    var notJudged: [String] = []
 
-    mutating func add(_ name: String, _ marks: Marks, ours: Marks.Verdict, kernel: Marks.Verdict) {
+    mutating func add(_ name: String, _ marks: Marks, ours: Marks.Verdict) {
+        let kernel = marks.kernel
         counts["\(kernel.rawValue) \(ours.rawValue)", default: 0] += 1
         guard ours != kernel else { return }
         differences.append(
@@ -54,7 +54,7 @@ struct ParityTable {
             ([head, row(.accept), row(.reject)]
             + [
                 "accepted here of what the kernel accepts: \(share(acceptedShare)), unsupported: \(share(unsupportedShare))"
-            ] + differences + notJudged.map { "not judged by the kernel: \($0)" })
+            ] + differences.sorted())
             .joined(separator: "\n")
     }
 }

@@ -233,7 +233,7 @@ SEC("socket") EXPECT_REJECT("out of bounds") __naked int the_least_number_by_min
     asm("r7 = 0x8000000000000000 ll; r7 s/= -1;" INDEX(r7));
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int a_signed_remainder_may_be_negative(void)
+SEC("socket") EXPECT_REJECT("min value is negative") __naked int a_signed_remainder_may_be_negative(void)
 {
     asm(RANDOM(r7) "r7 s%= 8;" INDEX(r7));
 }

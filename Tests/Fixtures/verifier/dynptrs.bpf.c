@@ -23,7 +23,7 @@ SEC("socket") EXPECT_ACCEPT int of_local_memory(void *ctx)
     return word;
 }
 
-SEC("socket") EXPECT_REJECT("") int of_the_stack(void *ctx)
+SEC("socket") EXPECT_REJECT("Unsupported reg type fp") int of_the_stack(void *ctx)
 {
     struct bpf_dynptr dynptr;
     char buffer[16] = {};
@@ -32,7 +32,7 @@ SEC("socket") EXPECT_REJECT("") int of_the_stack(void *ctx)
     return 0;
 }
 
-SEC("socket") EXPECT_REJECT("") int of_more_memory_than_there_is(void *ctx)
+SEC("socket") EXPECT_REJECT("invalid access to map value") int of_more_memory_than_there_is(void *ctx)
 {
     struct bpf_dynptr dynptr;
     __u64 key = 0;
@@ -114,7 +114,7 @@ SEC("socket") EXPECT_REJECT("initialized dynptr") int overwritten(void *ctx)
     return word;
 }
 
-SEC("socket") EXPECT_REJECT("") int a_reserved_one_overwritten(void *ctx)
+SEC("socket") EXPECT_REJECT("cannot overwrite referenced dynptr") int a_reserved_one_overwritten(void *ctx)
 {
     struct bpf_dynptr dynptr;
 
@@ -132,7 +132,7 @@ SEC("socket") EXPECT_REJECT("invalid read from stack") int read_directly(void *c
     return *(volatile __u64 *)&dynptr;
 }
 
-SEC("socket") EXPECT_REJECT("") int the_kind_does_not_fit(void *ctx)
+SEC("socket") EXPECT_REJECT("unacquired reference") int the_kind_does_not_fit(void *ctx)
 {
     struct bpf_dynptr dynptr;
 
@@ -214,7 +214,7 @@ SEC("tc") EXPECT_ACCEPT int of_a_packet(struct __sk_buff *skb)
     return header ? header[12] : 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int a_slice_written(struct __sk_buff *skb)
+SEC("tc") EXPECT_REJECT("cannot write into rdonly_mem") int a_slice_written(struct __sk_buff *skb)
 {
     struct bpf_dynptr dynptr;
     __u8 buffer[14], *header;

@@ -25,7 +25,7 @@ SEC("socket") EXPECT_ACCEPT KERNEL_ALONE("wants every instruction reachable; her
     asm("r0 = 0; exit; r0 = 1; exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int no_exit(void) { asm("r0 = 0;"); }
+SEC("socket") EXPECT_REJECT("last insn is not an exit or jmp") __naked int no_exit(void) { asm("r0 = 0;"); }
 
 SEC("socket") EXPECT_REJECT("jump out of range") __naked int a_jump_past_the_end(void)
 {
@@ -37,7 +37,7 @@ SEC("socket") EXPECT_REJECT("jump out of range") __naked int a_jump_before_the_s
     asm("r0 = 0; if r0 == 0 goto -9; exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int a_jump_into_a_wide_load(void)
+SEC("socket") EXPECT_REJECT("jump into the middle of ldimm64") __naked int a_jump_into_a_wide_load(void)
 {
     asm("r0 = 0; if r0 == 1 goto +1; r1 = 0x123456789abcdef0 ll; exit;");
 }
@@ -49,24 +49,24 @@ SEC("socket") EXPECT_REJECT("opcode") __naked int an_opcode_that_does_not_exist(
 
 SEC("socket") EXPECT_REJECT("opcode") __naked int a_zero_instruction(void) { asm(RAW("0") "r0 = 0; exit;"); }
 
-SEC("socket") EXPECT_REJECT("") __naked int a_register_that_does_not_exist(void)
+SEC("socket") EXPECT_REJECT("R11 is invalid") __naked int a_register_that_does_not_exist(void)
 {
     asm(RAW("0x0bb7") "r0 = 0; exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int reserved_bits_of_an_addition(void)
+SEC("socket") EXPECT_REJECT("uses reserved fields") __naked int reserved_bits_of_an_addition(void)
 {
     asm("r0 = 0;" RAW("0x0000000000010007") "exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int reserved_bits_of_an_exit(void) { asm("r0 = 0;" RAW("0x0000000100000095")); }
+SEC("socket") EXPECT_REJECT("uses reserved fields") __naked int reserved_bits_of_an_exit(void) { asm("r0 = 0;" RAW("0x0000000100000095")); }
 
-SEC("socket") EXPECT_REJECT("") __naked int reserved_bits_of_a_load(void)
+SEC("socket") EXPECT_REJECT("uses reserved fields") __naked int reserved_bits_of_a_load(void)
 {
     asm("r0 = 0;" RAW("0x0000000100000179") "r0 = 0; exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int half_a_wide_load(void) { asm("r0 = 0;" RAW("0x0000000000000118")); }
+SEC("socket") EXPECT_REJECT("incomplete ld_imm64 insn") __naked int half_a_wide_load(void) { asm("r0 = 0;" RAW("0x0000000000000118")); }
 
 SEC("socket") EXPECT_REJECT("invalid shift") __naked int a_shift_by_64(void) { asm("r0 = 1; r0 <<= 64; exit;"); }
 
@@ -103,7 +103,7 @@ SEC("socket") EXPECT_ACCEPT __naked int set_on_both_ways(void)
 
 SEC("socket") EXPECT_ACCEPT __naked int a_far_jump(void) { asm(RANDOM(r7) "if r7 > 5 goto +1; gotol +1; r7 = 1; r0 = 0; exit;"); }
 
-SEC("socket") EXPECT_REJECT("") __naked int falls_into_the_next_function(void) { asm("r0 = 0; call falls_through; exit;"); }
+SEC("socket") EXPECT_REJECT("last insn is not an exit or jmp") __naked int falls_into_the_next_function(void) { asm("r0 = 0; call falls_through; exit;"); }
 
 SUBPROG __u64 falls_through(void) { asm("r0 = 0; if r0 == 0 goto +0; r0 = 1;"); }
 SUBPROG __u64 last_function(void) { asm("r0 = 0; exit;"); }

@@ -89,7 +89,7 @@ SEC("tc") EXPECT_REJECT("R0") int a_timer_with_a_wrong_answer(void *ctx)
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int a_timer_of_another_map(void *ctx)
+SEC("tc") EXPECT_REJECT("doesn't match map pointer") int a_timer_of_another_map(void *ctx)
 {
     __u32 key = 0;
     struct timed *value = bpf_map_lookup_elem(&timed, &key);
@@ -99,7 +99,7 @@ SEC("tc") EXPECT_REJECT("") int a_timer_of_another_map(void *ctx)
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int a_timer_at_a_wrong_offset(void *ctx)
+SEC("tc") EXPECT_REJECT("doesn't point to 'struct bpf_timer'") int a_timer_at_a_wrong_offset(void *ctx)
 {
     __u32 key = 0;
     struct timed *value = bpf_map_lookup_elem(&timed, &key);
@@ -119,7 +119,7 @@ SEC("tc") EXPECT_REJECT("timer") int a_timer_written(void *ctx)
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int a_timer_on_the_stack(void *ctx)
+SEC("tc") EXPECT_REJECT("type=fp expected=map_value") int a_timer_on_the_stack(void *ctx)
 {
     struct bpf_timer timer = {};
 
@@ -158,7 +158,7 @@ int an_exchanged_task_forgotten(__u64 *ctx)
     return 0;
 }
 
-SEC("tp_btf/task_newtask") EXPECT_REJECT("") int an_unowned_task_exchanged(__u64 *ctx)
+SEC("tp_btf/task_newtask") EXPECT_REJECT("must be referenced when passed to release function") int an_unowned_task_exchanged(__u64 *ctx)
 {
     __u32 key = 0;
     struct holder *holder = bpf_map_lookup_elem(&holders, &key);
@@ -168,7 +168,7 @@ SEC("tp_btf/task_newtask") EXPECT_REJECT("") int an_unowned_task_exchanged(__u64
     return 0;
 }
 
-SEC("tp_btf/task_newtask") EXPECT_REJECT("") int a_kept_task_overwritten(__u64 *ctx)
+SEC("tp_btf/task_newtask") EXPECT_REJECT("store to referenced kptr disallowed") int a_kept_task_overwritten(__u64 *ctx)
 {
     __u32 key = 0;
     struct holder *holder = bpf_map_lookup_elem(&holders, &key);
@@ -218,7 +218,7 @@ SEC("tc") EXPECT_REJECT("Unreleased reference") SUGGESTS("every path") int an_ob
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int an_object_used_after_it_was_dropped(void *ctx)
+SEC("tc") EXPECT_REJECT("R6 invalid mem access 'scalar'") int an_object_used_after_it_was_dropped(void *ctx)
 {
     struct node *node = NEW(node);
 
@@ -267,7 +267,7 @@ SEC("tc") EXPECT_REJECT("lock") int pushed_with_another_lock(void *ctx)
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int dropped_though_it_is_in_a_list(void *ctx)
+SEC("tc") EXPECT_REJECT("expected for bpf_obj_drop_impl()") int dropped_though_it_is_in_a_list(void *ctx)
 {
     struct node *node = NEW(node);
 
@@ -302,7 +302,7 @@ SEC("tc") EXPECT_ACCEPT int added_to_a_tree(void *ctx)
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int looked_at_after_the_lock_is_gone(void *ctx)
+SEC("tc") EXPECT_REJECT("R6 invalid mem access 'scalar'") int looked_at_after_the_lock_is_gone(void *ctx)
 {
     struct bpf_rb_node *first;
 
@@ -322,7 +322,7 @@ SEC("tc") EXPECT_ACCEPT int jumps_on(struct __sk_buff *skb)
     return 1;
 }
 
-SEC("tc") EXPECT_REJECT("") int jumps_through_another_map(struct __sk_buff *skb)
+SEC("tc") EXPECT_REJECT("cannot pass map_type 1 into func bpf_tail_call") int jumps_through_another_map(struct __sk_buff *skb)
 {
     bpf_tail_call(skb, &table, 0);
     return 1;
@@ -336,7 +336,7 @@ SEC("tc") EXPECT_REJECT("lock") int jumps_with_a_lock(struct __sk_buff *skb)
     return 1;
 }
 
-SEC("tc") EXPECT_REJECT("") int looks_up_in_a_program_array(struct __sk_buff *skb)
+SEC("tc") EXPECT_REJECT("cannot pass map_type 3 into func bpf_map_lookup_elem") int looks_up_in_a_program_array(struct __sk_buff *skb)
 {
     __u32 key = 0;
 

@@ -184,7 +184,22 @@ SEC("socket") EXPECT_ACCEPT int parsed(struct __sk_buff *skb)
     return number;
 }
 
-SEC("socket") EXPECT_REJECT("") int parsed_into_too_little(struct __sk_buff *skb)
+struct {
+    __uint(type, BPF_MAP_TYPE_ARRAY);
+    __uint(max_entries, 1);
+    __type(key, __u32);
+    __type(value, __u32);
+} halves SEC(".maps");
+
+SEC("socket") EXPECT_REJECT("invalid access to map value") int parsed_into_too_little(struct __sk_buff *skb)
+{
+    char text[8] = "42";
+    __u32 key = 0, *half = bpf_map_lookup_elem(&halves, &key);
+
+    return half ? bpf_strtol(text, sizeof(text), 10, (long *)half) : 0;
+}
+
+SEC("socket") EXPECT_REJECT("misaligned stack access") int parsed_into_half_a_slot(struct __sk_buff *skb)
 {
     char text[8] = "42";
     int number = 0;
@@ -273,7 +288,7 @@ SEC("socket") EXPECT_ACCEPT int updated_from_another_value(struct __sk_buff *skb
     return entry ? bpf_map_update_elem(&table, &other, entry, 0) : 0;
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int updated_from_nothing(void)
+SEC("socket") EXPECT_REJECT("R3 type=scalar expected=fp") __naked int updated_from_nothing(void)
 {
     asm("*(u64 *)(r10 - 16) = 1; *(u64 *)(r10 - 8) = 1; r2 = r10; r2 += -8; r3 = 0; r4 = 0; r1 = table ll; call 2;"
         "r0 = 0; exit;");

@@ -99,13 +99,13 @@ SEC("socket") EXPECT_REJECT("invalid mem access") __naked int a_computed_number_
                    "r0 = *(u64 *)(r6 + 0);" END);
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int a_size_for_a_helper(void)
+SEC("socket") EXPECT_REJECT("invalid write to stack") __naked int a_size_for_a_helper(void)
 {
     asm("r6 = r1;" RANDOM(r7) "r8 = 8; if r7 > 5 goto +1; r8 = 80; r7 = 0; r7 += 1; r1 = r10; r1 += -16; r2 = r8; r3 = 0;"
         "*(u64 *)(r10 - 16) = 0; *(u64 *)(r10 - 8) = 0; call 113; r0 = 0; exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int an_offset_into_the_stack(void)
+SEC("socket") EXPECT_REJECT("invalid write to stack") __naked int an_offset_into_the_stack(void)
 {
     asm(RANDOM(r7) "r8 = -8; if r7 > 5 goto +1; r8 = 8; r7 = 0; r7 += 1; r1 = r10; r1 += r8; *(u64 *)(r1 + 0) = 1;"
                    "r0 = 0; exit;");
@@ -117,7 +117,7 @@ SEC("socket") EXPECT_REJECT("invalid access to map value") __naked int a_word_in
                    "r6 = *(u32 *)(r10 - 16);" INDEX(r6));
 }
 
-SEC("socket") EXPECT_REJECT("") __naked int the_key_of_an_array(void)
+SEC("socket") EXPECT_REJECT("R0 invalid mem access 'map_value_or_null'") __naked int the_key_of_an_array(void)
 {
     asm(RANDOM(r7) "*(u32 *)(r10 - 8) = 3; if r7 > 5 goto +1; *(u32 *)(r10 - 8) = 300; r7 = 0; r7 += 1; r2 = r10; r2 += -8;"
                    "r1 = values ll; call 1; r0 = *(u64 *)(r0 + 0); exit;");
@@ -143,13 +143,13 @@ SEC("socket") EXPECT_ACCEPT __naked int many_branches(void)
 }
 
 /* The second turn of a loop must not be taken for the first. */
-SEC("socket") EXPECT_REJECT("") __naked int an_index_that_grows_with_each_turn(void)
+SEC("socket") EXPECT_REJECT("invalid access to map value") __naked int an_index_that_grows_with_each_turn(void)
 {
     asm("r6 = 0; 2: call 7; r7 = r0; r1 = numbers ll; r2 = r6; r2 <<= 3; r1 += r2; r3 = *(u64 *)(r1 + 0); r6 += 16;"
         "if r6 < 48 goto 2b; r0 = 0; exit;");
 }
 
-SEC("socket") EXPECT_REJECT("") int an_iterator_that_moves_a_pointer(void *ctx)
+SEC("socket") EXPECT_REJECT("invalid access to map value") int an_iterator_that_moves_a_pointer(void *ctx)
 {
     __u64 *at = numbers, sum = 0;
     struct bpf_iter_num it;
@@ -165,7 +165,7 @@ SEC("socket") EXPECT_REJECT("") int an_iterator_that_moves_a_pointer(void *ctx)
 }
 
 /* Only in the second turn is the offset out of bounds, and only if a flag was set in the first. */
-SEC("socket") EXPECT_REJECT("") int an_iterator_that_sets_a_trap(struct __sk_buff *skb)
+SEC("socket") EXPECT_REJECT("invalid access to map value") int an_iterator_that_sets_a_trap(struct __sk_buff *skb)
 {
     __u64 index = 0, armed = 0, sum = 0;
     struct bpf_iter_num it;

@@ -374,7 +374,7 @@ SEC("tc") EXPECT_REJECT("doesn't point to 'struct bpf_spin_lock'") int a_lock_at
     return 0;
 }
 
-SEC("tc") EXPECT_REJECT("") int a_lock_on_the_stack(void *ctx)
+SEC("tc") EXPECT_REJECT("type=fp expected=map_value") int a_lock_on_the_stack(void *ctx)
 {
     struct bpf_spin_lock lock = {};
 
