@@ -11,9 +11,26 @@ package struct ParsedScenario: Sendable {
 }
 
 extension RuntimeHost {
-    package func scenario(_ text: String, file: String) throws(Refusal) -> ParsedScenario {
+    /// - Parameter files: texts of the files that it names, by name.
+    package func scenario(
+        _ text: String, file: String, files: [String: String] = [:]
+    ) throws(Refusal) -> ParsedScenario {
         ParsedScenario(
-            scenario: try refusing { () throws(OpsError) in try Scenario.parse(text, file: file) })
+            scenario: try refusing { () throws(OpsError) in
+                try Scenario.parse(text, file: file) { (name) throws(OpsError) in files[name] }
+            })
+    }
+
+    /// Names of the files (traces) that a scenario needs beside itself; nothing is read.
+    package static func filesNeeded(by text: String, file: String) throws(Refusal) -> [String] {
+        var names: [String] = []
+        _ = try refusing { () throws(OpsError) in
+            try Scenario.parse(text, file: file) { (name) throws(OpsError) in
+                if !names.contains(name) { names.append(name) }
+                return "1"
+            }
+        }
+        return names
     }
 
     /// Registers those maps of an object whose ops names the scenario uses.

@@ -11,12 +11,13 @@ import Testing
 
     static func link(
         rate: [RateSchedule.Step] = [.init(at: 0, bitsPerSecond: 12_000_000)], buffer: UInt64 = 4500,
-        mark: UInt64? = nil, loss: Double = 0, outage: (from: Nanoseconds, to: Nanoseconds)? = nil,
-        seed: UInt64 = 1
+        mark: UInt64? = nil, seed: UInt64 = 1, models: (inout Scenario.LinkSpec) -> Void = { _ in }
     ) -> Link {
-        Link(
-            delay: .millisecond, bufferBytes: buffer, markBytes: mark, loss: loss, outage: outage,
-            rate: RateSchedule(steps: rate), seed: seed)
+        var spec = Scenario.LinkSpec(name: "l", rate: [], delay: .millisecond, bufferBytes: buffer)
+        models(&spec)
+        return Link(
+            delay: .millisecond, bufferBytes: buffer, markBytes: mark, rate: RateSchedule(steps: rate),
+            models: LinkModels(spec, seed: seed))
     }
 
     @Test("packets are served one after the other and delivered a delay later")
@@ -56,7 +57,7 @@ import Testing
 
     @Test("a rate step takes effect at its time, also on the packet in service")
     func appliesRateSteps() {
-        let schedule = RateSchedule(steps: [
+        var schedule = RateSchedule(steps: [
             .init(at: 0, bitsPerSecond: 12_000_000), .init(at: 500_000, bitsPerSecond: 6_000_000),
         ])
         #expect(schedule.end(of: 1500, from: 0) == 1_500_000)
@@ -66,7 +67,7 @@ import Testing
 
     @Test("random loss draws one splitmix64 number per packet with payload")
     func losesAsTheGeneratorSays() {
-        var link = Self.link(buffer: 1 << 40, loss: 0.5, seed: 1007)
+        var link = Self.link(buffer: 1 << 40, seed: 1007) { $0.loss = .independent(probability: 0.5) }
         defer { link.free() }
         var generator = SplitMix64(seed: 1007)
         var lost: UInt64 = 0
@@ -80,7 +81,7 @@ import Testing
 
     @Test("an outage loses everything from its start to just before its end")
     func losesInAnOutage() {
-        var link = Self.link(outage: (from: 10, to: 20))
+        var link = Self.link { $0.outages = [.init(from: 10, to: 20)] }
         defer { link.free() }
         for time: Nanoseconds in [9, 10, 19, 20] { _ = link.accept(Self.packet(100), at: time) }
         #expect(link.statistics.lost == 2)

@@ -29,8 +29,10 @@ import Testing
         #expect(scenario.name == "dumbbell" && scenario.seed == 7 && scenario.duration == 30_000_000_000)
         let link = scenario.links[0]
         #expect(link.rate.map(\.bitsPerSecond) == [40_000_000, 20_000_000])
-        #expect(link.bufferBytes == 100_000 && link.markBytes == 30_000 && link.loss == 0.01)
-        #expect(link.outageFrom == 8_000_000_000 && link.outageTo == 10_500_000_000)
+        #expect(
+            link.bufferBytes == 100_000 && link.markBytes == 30_000
+                && link.loss == .independent(probability: 0.01))
+        #expect(link.outages == [.init(from: 8_000_000_000, to: 10_500_000_000)])
         #expect(scenario.flows[0].count == 2 && scenario.flows[0].receiverCC == "bpf_cubic")
         #expect(scenario.flows[1].app == .transfer(bytes: 100_000, count: 20, gap: 300_000_000))
         #expect(scenario.flows[1].stop == 20_000_000_000)
@@ -82,6 +84,21 @@ import Testing
         .init(find: "interval: 50ms", replace: "interval: 1us", says: "too long"),
         .init(find: "name: dumbbell", replace: "name: [1, 2]", says: "expected one value"),
         .init(find: "name: dumbbell", replace: "name: {", says: "x.yaml"),
+        .init(
+            find: "loss: 1%", replace: "queue: sfq", says: "links.bottleneck.queue 'sfq': there is no such"),
+        .init(find: "loss: 1%", replace: "queue: codel", says: "marks come from the queue's law"),
+        .init(
+            find: "loss: 1%", replace: "queue: {type: pie, interval: 1ms}", says: "'interval': unknown key"),
+        .init(find: "loss: 1%", replace: "queue: {target: 5ms}", says: "type is missing"),
+        .init(
+            find: "loss: 1%", replace: "queue: {type: codel, interval: 5s}", says: "interval '5s': too long"),
+        .init(find: "loss: 1%", replace: "queue: {type: red, min: 9p, max: 9p}", says: "not below max"),
+        .init(find: "loss: 1%", replace: "loss: {enter: 1%}", says: "loss: incomplete"),
+        .init(find: "loss: 1%", replace: "reorder: {probability: 1%}", says: "reorder: incomplete"),
+        .init(find: "loss: 1%", replace: "jitter: fast", says: "jitter 'fast'"),
+        .init(
+            find: "{from: 8s, to: 10.5s}", replace: "[{from: 1s, to: 3s}, {from: 2s, to: 4s}]",
+            says: "before the one above is over"),
     ]
 
     @Test(arguments: refusals) func refuses(_ sample: Refusal) throws {
@@ -89,6 +106,19 @@ import Testing
         let error = #expect(throws: OpsError.self) { try Scenario.parse(text, file: "x.yaml") }
         #expect(error?.text.contains(sample.says) == true, "\(error?.text ?? "")")
         #expect(error?.errno == OpsError.einval)
+    }
+
+    @Test("a trace that is not at hand, or is none, is refused with its line")
+    func refusesTraces() throws {
+        let text = Reference.p2("cubic").replacing("rate: 50Mbit", with: "rate: {trace: up.trace}")
+        let missing = #expect(throws: OpsError.self) { try Scenario.parse(text, file: "x.yaml") }
+        #expect(missing?.text.contains("links.bottleneck.rate.trace 'up.trace'") == true)
+        let bad = #expect(throws: OpsError.self) {
+            try Scenario.parse(text, file: "x.yaml") { (_) throws(OpsError) in "1\n5\n3\n" }
+        }
+        #expect(bad?.text.contains("line 3 of the trace") == true)
+        let link = try Scenario.parse(text, file: "x.yaml") { (_) throws(OpsError) in "1\n2\n" }.links[0]
+        #expect(link.trace == [1, 2] && link.rate[0].bitsPerSecond == 12_000_000)
     }
 
     @Test("hostile documents are refused and do not trap")

@@ -4,11 +4,16 @@ package struct RunParameters: Codable, Sendable {
     /// Its file name, for messages.
     package var file: String?
     package var timing: Bool?
+    /// Texts of the files that the scenario names, by name.
+    package var files: [String: String]?
 
-    package init(scenario: String, file: String? = nil, timing: Bool? = nil) {
+    package init(
+        scenario: String, file: String? = nil, timing: Bool? = nil, files: [String: String]? = nil
+    ) {
         self.scenario = scenario
         self.file = file
         self.timing = timing
+        self.files = files
     }
 }
 

@@ -8,6 +8,8 @@ struct EngineState {
     /// Programs' clock at simulated time 0: 0 means "unset" to real algorithms, so a world starts later.
     let bootNanoseconds: UInt64
     let host: HostSettings
+    /// Whether a packet that has crossed a link may do more than reach the next hop: detours, receive offload.
+    let usesModels: Bool
     /// Timers and applications.
     var queue: EventQueue
     /// Heads of links and delay lines: few, and moved for every packet.
@@ -109,7 +111,11 @@ extension Engine {
     @inline(__always) func transmit(_ packet: Packet) {
         let link = pointee.flows[Int(packet.flow)].path[Int(packet.hop)]
         if pointee.links[Int(link)].accept(packet, at: pointee.now) {
-            pointee.traffic.push(at: pointee.links[Int(link)].nextDelivery, .link, link)
+            if let models = pointee.links[Int(link)].models, models.pointee.isHeld {
+                runTransmitter(link)
+            } else {
+                pointee.traffic.push(at: pointee.links[Int(link)].nextDelivery, .link, link)
+            }
         }
     }
 

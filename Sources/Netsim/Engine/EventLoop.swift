@@ -30,6 +30,7 @@ extension Engine {
 
     private func handle(_ event: Event) {
         pointee.queue.removeFirst()
+        // Of those kinds that are about a flow.
         let flow = pointee.flows + Int(event.index)
         switch event.kind {
         case .slowTimers: flow.fireSlowTimers(scheduled: event.time)
@@ -38,22 +39,34 @@ extension Engine {
         case .sample: sampleFlows(index: event.index)
         case .record: recordRow()
         case .programTimers: pointee.programTimers?._withUnsafeGuaranteedRef { $0.fire(Int(event.index)) }
+        case .transmitter: runTransmitter(event.index)
+        case .detour: leaveDetour(link: event.index)
         case .link, .delayLine: assertionFailure("traffic in the timer queue")
         }
     }
 
     /// The packet at the head of a link has crossed it: on to the next hop or to its receiver.
     private func deliver(link: UInt32) {
+        if pointee.usesModels { return deliverWithModels(link: link) }
         let links = pointee.links + Int(link)
-        var packet = links.pointee.packets.at(links.pointee.packets.head).pointee
+        let packet = links.pointee.packets.at(links.pointee.packets.head).pointee
         links.pointee.removeFirst(at: pointee.now)
-        if pointee.host.gro { mergeTrain(behind: &packet, on: links) }
+        scheduleNext(on: links)
+        arrive(packet)
+    }
+
+    /// The link's event moves on to the packet behind.
+    @inline(__always) func scheduleNext(on links: UnsafeMutablePointer<Link>) {
         let next = links.pointee.nextDelivery
         if next != .never {
             pointee.traffic.rescheduleFirst(at: next)
         } else {
             pointee.traffic.removeFirst()
         }
+    }
+
+    @inline(__always) func arrive(_ packet: Packet) {
+        var packet = packet
         let flow = pointee.flows + Int(packet.flow)
         guard flow.pointee.generation == packet.generation else { return }
         packet.hop += 1
@@ -67,7 +80,7 @@ extension Engine {
     }
 
     /// Receive offload: what arrives right behind the packet and continues it is taken in with it.
-    private func mergeTrain(behind packet: inout Packet, on link: UnsafeMutablePointer<Link>) {
+    func mergeTrain(behind packet: inout Packet, on link: UnsafeMutablePointer<Link>) {
         let flow = pointee.flows + Int(packet.flow)
         guard packet.hop + 1 == flow.pointee.hopCount, packet.length > 0,
             packet.flags.isDisjoint(with: .endsTrain)

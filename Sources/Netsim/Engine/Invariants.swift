@@ -5,7 +5,8 @@ internal import KernelABI
 extension Link {
     /// Every packet that arrived was dropped, or was delivered, or is still here; what is queued counts in bytes.
     var isConserving: Bool {
-        let all = statistics.dropped &+ statistics.lost &+ statistics.delivered &+ UInt64(packets.count)
+        let waiting = UInt64(packets.count + (models?.pointee.heldCount ?? 0))
+        let all = statistics.dropped &+ statistics.lost &+ statistics.delivered &+ waiting
         return statistics.arrived == all && queueBytes <= max(bufferBytes, UInt64(UInt16.max))
     }
 }

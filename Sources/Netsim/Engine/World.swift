@@ -48,6 +48,8 @@ package final class World {
             to: EngineState(
                 // One hour and up to 64 s, in steps that keep microseconds whole.
                 bootNanoseconds: 3_600_000_000_000 + (random.next() & 0x3ff_ffff) * 1000, host: scenario.host,
+                usesModels: scenario.host.gro
+                    || scenario.links.contains { $0.jitter > 0 || $0.reorder != nil },
                 queue: EventQueue(capacity: 4 * flowNames.count + 64),
                 traffic: EventQueue(capacity: scenario.links.count + lines.count + 16), links: links,
                 linkCount: scenario.links.count, lines: lineBase, lineCount: lines.count, flows: flows,
@@ -165,12 +167,16 @@ package final class World {
     }
 
     private static func makeLink(_ spec: Scenario.LinkSpec, seed: UInt64) -> Link {
-        var outage: (from: Nanoseconds, to: Nanoseconds)?
-        if let from = spec.outageFrom, let to = spec.outageTo { outage = (from, to) }
-        let steps = spec.rate.map { RateSchedule.Step(at: $0.at, bitsPerSecond: $0.bitsPerSecond) }
+        let rate: RateSchedule
+        if let trace = spec.trace {
+            rate = RateSchedule(DeliveryTrace(milliseconds: trace))
+        } else {
+            rate = RateSchedule(
+                steps: spec.rate.map { RateSchedule.Step(at: $0.at, bitsPerSecond: $0.bitsPerSecond) })
+        }
         return Link(
-            delay: spec.delay, bufferBytes: spec.bufferBytes, markBytes: spec.markBytes, loss: spec.loss,
-            outage: outage, rate: RateSchedule(steps: steps), seed: seed)
+            delay: spec.delay, bufferBytes: spec.bufferBytes, markBytes: spec.markBytes, rate: rate,
+            models: LinkModels(spec, seed: seed))
     }
 
     private func makeFlows(lineOf: [UInt32]) throws(OpsError) {

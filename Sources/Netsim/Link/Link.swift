@@ -1,7 +1,7 @@
-/// One link: random loss, outage, drop-tail queue in bytes with CE marks, FIFO service at a rate, one-way delay.
+/// One link: drop-tail queue in bytes with CE marks, FIFO service at a rate, one-way delay; `models` for the rest.
 ///
 /// ```
-/// arrive ─▶ loss? ─▶ outage? ─▶ queue + len > buffer? ─▶ mark? ─▶ serve at rate ─▶ delay ─▶ deliver
+/// arrive ─▶ models? ─▶ queue + len > buffer? ─▶ mark? ─▶ serve at rate ─▶ delay ─▶ deliver
 /// ```
 /// `packets` holds what is queued, in service or propagating, in order: `served` divides what is still in the queue from
 /// what has left it, so no packet needs an event of its own.
@@ -11,41 +11,43 @@ struct Link {
     let delay: Nanoseconds
     let bufferBytes: UInt64
     let markBytes: UInt64
-    /// Probability of loss of a packet with payload.
-    let loss: Double
-    let outage: (from: Nanoseconds, to: Nanoseconds)
+    /// Loss, queue disciplines and so on: nil for most links.
+    let models: UnsafeMutablePointer<LinkModels>?
     let rate: UnsafeMutablePointer<RateSchedule>
 
     var packets: Ring<Packet>
     /// Number of the first packet that is not fully serialized yet.
     private var served: UInt32 = 0
     private(set) var queueBytes: UInt64 = 0
-    private var lastEnd: Nanoseconds = 0
-    private var random: SplitMix64
+    /// When the last packet's service ends.
+    private(set) var lastEnd: Nanoseconds = 0
     var statistics = LinkStatistics()
 
     /// Packets that one link may hold, whatever its buffer says: bounds memory in hostile scenarios.
     static let packetsMax = 1 << 22
 
     init(
-        delay: Nanoseconds, bufferBytes: UInt64, markBytes: UInt64?, loss: Double,
-        outage: (from: Nanoseconds, to: Nanoseconds)?, rate: RateSchedule, seed: UInt64
+        delay: Nanoseconds, bufferBytes: UInt64, markBytes: UInt64?, rate: RateSchedule, models: LinkModels?
     ) {
         self.delay = delay
         self.bufferBytes = bufferBytes
         self.markBytes = markBytes ?? .max
-        self.loss = loss
-        self.outage = outage ?? (.never, .never)
+        self.models = models.map { models in
+            let place = UnsafeMutablePointer<LinkModels>.allocate(capacity: 1)
+            place.initialize(to: models)
+            return place
+        }
         self.rate = .allocate(capacity: 1)
         self.rate.initialize(to: rate)
         packets = Ring(capacity: 64)
-        random = SplitMix64(seed: seed)
     }
 
     func free() {
         packets.free()
         rate.deinitialize(count: 1)
         rate.deallocate()
+        models?.deinitialize(count: 1)
+        models?.deallocate()
         statistics.free()
     }
 
@@ -72,32 +74,42 @@ struct Link {
     @inline(__always) mutating func accept(_ packet: Packet, at now: Nanoseconds) -> Bool {
         settle(at: now)
         statistics.arrived &+= 1
-        if loss > 0, packet.length > 0, random.nextUnit() < loss {
-            statistics.lost &+= 1
-            return false
-        }
-        if now >= outage.from, now < outage.to {
-            statistics.lost &+= 1
-            return false
-        }
+        if models != nil { return acceptThroughModels(packet, at: now) }
+        return queue(packet, at: now)
+    }
+
+    /// The drop-tail queue.
+    @inline(__always) mutating func queue(_ packet: Packet, at now: Nanoseconds) -> Bool {
         let length = UInt64(packet.wireLength)
         if queueBytes &+ length > bufferBytes || packets.count >= Self.packetsMax {
             statistics.dropped &+= 1
             return false
         }
-        let wasEmpty = packets.isEmpty
-        if wasEmpty { served = packets.tail }
         var packet = packet
         if queueBytes >= markBytes, packet.flags.contains(.ect) || packet.flags.contains(.ce) {
             packet.flags.insert(.ce)
             statistics.marked &+= 1
         }
+        return serve(packet, from: now, at: now)
+    }
+
+    /// Gives the packet its time of service, behind those before it.
+    ///
+    /// - Parameter arrival: when it came to the queue.
+    /// - Returns: whether nothing else was on the link.
+    @inline(__always) mutating func serve(
+        _ packet: Packet, from arrival: Nanoseconds, at now: Nanoseconds
+    ) -> Bool {
+        let wasEmpty = packets.isEmpty
+        if wasEmpty { served = packets.tail }
+        var packet = packet
+        let length = UInt64(packet.wireLength)
         let start = max(lastEnd, now)
         lastEnd = rate.pointee.end(of: packet.wireLength, from: start)
         packet.serviceEnd = lastEnd
         packets.append(packet)
         queueBytes &+= length
-        statistics.accept(bytes: length, delay: start &- now)
+        statistics.accept(bytes: length, delay: start &- arrival)
         return wasEmpty
     }
 

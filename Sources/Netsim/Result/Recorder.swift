@@ -43,7 +43,7 @@ final class Recorder {
         for index in flows.indices { append(engine.pointee.flows + index, to: index) }
         for index in links.indices {
             engine.pointee.links[index].settle(at: engine.pointee.now)
-            links[index].queueBytes.append(engine.pointee.links[index].queueBytes)
+            links[index].queueBytes.append(engine.pointee.links[index].backlogBytes)
             links[index].drops.append(engine.pointee.links[index].statistics.dropped)
         }
     }

@@ -12,14 +12,54 @@ package struct Scenario: Equatable, Sendable {
 
     package struct LinkSpec: Equatable, Sendable {
         package var name: String
+        /// Of a trace: its mean.
         package var rate: [RateStep]
+        /// Delivery opportunities of a Mahimahi trace, milliseconds.
+        package var trace: [UInt32]?
         package var delay: Int64
         package var bufferBytes: UInt64
         package var markBytes: UInt64?
-        /// Probability.
-        package var loss: Double
-        package var outageFrom: Int64?
-        package var outageTo: Int64?
+        package var queue = QueueSpec.dropTail
+        package var loss = LossSpec.independent(probability: 0)
+        /// Probability that a packet with payload comes twice.
+        package var duplicate = 0.0
+        /// Up to so much more delay, in order.
+        package var jitter: Int64 = 0
+        package var reorder: ReorderSpec?
+        /// Ascending.
+        package var outages: [Outage] = []
+    }
+
+    package enum QueueSpec: Equatable, Sendable {
+        case dropTail
+        case red(RED.Parameters)
+        case pie(PIE.Parameters)
+        case codel(CoDel.Parameters)
+        case fqCodel(FQCoDel.Parameters)
+    }
+
+    package enum LossSpec: Equatable, Sendable {
+        case independent(probability: Double)
+        case burst(BurstLoss)
+    }
+
+    /// Probabilities per packet: to enter and leave the bad state, and of loss in either.
+    package struct BurstLoss: Equatable, Sendable {
+        package var enter: Double
+        package var leave: Double
+        package var bad = 1.0
+        package var good = 0.0
+    }
+
+    /// A packet with payload is held back for `delay` with a probability.
+    package struct ReorderSpec: Equatable, Sendable {
+        package var probability: Double
+        package var delay: Int64
+    }
+
+    package struct Outage: Equatable, Sendable {
+        package var from: Int64
+        package var to: Int64
     }
 
     package struct RateStep: Equatable, Sendable {
@@ -70,6 +110,8 @@ package struct Scenario: Equatable, Sendable {
         package static let duration: Int64 = 86_400 * 1_000_000_000
         package static let rate: UInt64 = 100_000_000_000
         package static let rateSteps = 1000
+        package static let outages = 1000
+        package static let traceLines = 2_000_000
         package static let size: UInt64 = 1 << 50
         package static let recordedValues = 8_000_000
     }

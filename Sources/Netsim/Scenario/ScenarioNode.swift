@@ -71,6 +71,9 @@ struct ScenarioNode {
 
     // MARK: Collections
 
+    var isList: Bool { node.sequence != nil }
+    var isMapping: Bool { node.mapping != nil }
+
     /// Members of a mapping by key; keys that `known` does not list are refused.
     func mapping(_ known: [String]) throws(OpsError) -> [String: ScenarioNode] {
         var members: [String: ScenarioNode] = [:]

@@ -5,11 +5,11 @@ extension ScenarioParser {
     struct LinkDraft {
         var name: String
         var rate: [Scenario.RateStep]
+        var trace: [UInt32]?
         var delay: Int64
         var buffer: ScenarioNode
         var mark: ScenarioNode?
-        var loss: Double
-        var outage: (from: Int64, to: Int64)?
+        var members: [String: ScenarioNode]
     }
 
     func linkEntries(
@@ -31,7 +31,9 @@ extension ScenarioParser {
     }
 
     private func parseLink(_ name: String, _ node: ScenarioNode) throws(OpsError) -> LinkDraft {
-        let members = try node.mapping(["rate", "delay", "buffer", "mark", "loss", "outage"])
+        let members = try node.mapping([
+            "rate", "delay", "buffer", "mark", "queue", "loss", "outage", "jitter", "reorder", "duplicate",
+        ])
         guard let rate = members["rate"] else {
             throw node.refuse("rate is missing", accepted: "rate: 50Mbit")
         }
@@ -41,12 +43,12 @@ extension ScenarioParser {
         guard let buffer = members["buffer"] else {
             throw node.refuse("buffer is missing", accepted: "buffer: 250kB")
         }
+        let trace = try parseTrace(rate)
+        let rateSteps: [Scenario.RateStep]
+        if let trace { rateSteps = Self.meanRate(of: trace) } else { rateSteps = try parseRate(rate) }
         return LinkDraft(
-            name: name, rate: try parseRate(rate), delay: try delay.time(), buffer: buffer,
-            mark: members["mark"],
-            loss: try members["loss"]?.read(
-                Quantity.probability, accepted: "a percentage or a fraction: 1%, 0.01") ?? 0,
-            outage: try members["outage"].map(parseOutage))
+            name: name, rate: rateSteps, trace: trace, delay: try delay.time(), buffer: buffer,
+            mark: members["mark"], members: members)
     }
 
     private func parseRate(_ node: ScenarioNode) throws(OpsError) -> [Scenario.RateStep] {
@@ -70,16 +72,6 @@ extension ScenarioParser {
         return steps
     }
 
-    private func parseOutage(_ node: ScenarioNode) throws(OpsError) -> (from: Int64, to: Int64) {
-        let members = try node.mapping(["from", "to"])
-        guard let from = members["from"], let to = members["to"] else {
-            throw node.refuse("incomplete", accepted: "{from: 8s, to: 10.5s}")
-        }
-        let (begin, end) = (try from.time(), try to.time())
-        guard begin < end else { throw to.refuse("not after from", accepted: "from before to") }
-        return (begin, end)
-    }
-
     /// Sizes in `bdp` need the largest base RTT of the flows on the link.
     func finishLinks(
         _ drafts: [LinkDraft], flows: [Scenario.FlowSpec]
@@ -92,12 +84,14 @@ extension ScenarioParser {
                 UInt128(draft.rate[0].bitsPerSecond) * UInt128(UInt64(max(rtt, 0))) / 8_000_000_000)
             let accepted = "a size: 250kB, 100p, 1bdp (B kB MB GB KiB MiB p bdp)"
             let parse = { (text: String) in Quantity.size(text, bdp: bdp) }
-            links.append(
-                Scenario.LinkSpec(
-                    name: draft.name, rate: draft.rate, delay: draft.delay,
-                    bufferBytes: try draft.buffer.read(parse, accepted: accepted),
-                    markBytes: try draft.mark?.read(parse, accepted: accepted), loss: draft.loss,
-                    outageFrom: draft.outage?.from, outageTo: draft.outage?.to))
+            var link = Scenario.LinkSpec(
+                name: draft.name, rate: draft.rate, trace: draft.trace, delay: draft.delay,
+                bufferBytes: try draft.buffer.read(parse, accepted: accepted),
+                markBytes: try draft.mark?.read(parse, accepted: accepted))
+            try parseModels(draft.members, into: &link) { (node) throws(OpsError) in
+                try node.read(parse, accepted: accepted)
+            }
+            links.append(link)
         }
         return links
     }

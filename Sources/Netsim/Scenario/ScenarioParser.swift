@@ -4,9 +4,14 @@ internal import Yams
 extension Scenario {
     /// Reads a scenario file.
     ///
-    /// - Parameter file: its name, for messages.
+    /// - Parameters:
+    ///   - file: its name, for messages.
+    ///   - readFile: the text of a file that the scenario names (a trace); nil: there is none.
     /// - Throws: EINVAL with file, line, column, the value and what is accepted; E2BIG for a file over 1 MiB.
-    package static func parse(_ text: String, file: String) throws(OpsError) -> Scenario {
+    package static func parse(
+        _ text: String, file: String,
+        readFile: @escaping (String) throws(OpsError) -> String? = { (_) throws(OpsError) in nil }
+    ) throws(OpsError) -> Scenario {
         guard text.utf8.count <= Limit.bytes else {
             throw OpsError(
                 "scenario", errno: OpsError.e2big, "\(file): \(text.utf8.count) bytes",
@@ -20,7 +25,8 @@ extension Scenario {
                 "scenario", errno: OpsError.einval, "\(file):1:1: the file is empty",
                 at: OpsError.Location(file: file, line: 1))
         }
-        return try ScenarioParser(file: file).parse(ScenarioNode(node: root, file: file, path: ""))
+        return try ScenarioParser(file: file, readFile: readFile).parse(
+            ScenarioNode(node: root, file: file, path: ""))
     }
 
     /// The composer of the YAML library is recursive: what is nested deeper than any scenario never reaches it.
@@ -77,6 +83,7 @@ extension Scenario {
 /// Turns the tree of a file into a `Scenario`: links first, then flows, then what needs both (sizes in `bdp`).
 struct ScenarioParser {
     let file: String
+    let readFile: (String) throws(OpsError) -> String?
 
     func parse(_ root: ScenarioNode) throws(OpsError) -> Scenario {
         let members = try root.mapping(["name", "seed", "duration", "links", "flows", "host", "record"])

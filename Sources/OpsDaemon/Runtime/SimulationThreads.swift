@@ -39,7 +39,8 @@ final class SimulationThreads: Sendable {
     private func run(_ request: RuntimeRequest) {
         do throws(Refusal) {
             let parameters: RunParameters = try RuntimeHost.decode(request.parameters)
-            let scenario = try host.scenario(parameters.scenario, file: parameters.file ?? "scenario")
+            let scenario = try host.scenario(
+                parameters.scenario, file: parameters.file ?? "scenario", files: parameters.files ?? [:])
             report(request, scenario)
             let last = Mutex(ContinuousClock.now)
             let result = try host.simulate(

@@ -29,17 +29,28 @@ struct SimRun: Verb {
 
     func perform() throws -> Outcome {
         let text = String(decoding: try readFile(file), as: UTF8.self)
+        let files = try readFiles(neededBy: text)
         let bar = ProgressBar(format: global.format)
         defer { bar.clear() }
-        let result = local ? try runHere(text, bar) : try runThere(text, bar)
+        let result = local ? try runHere(text, files, bar) : try runThere(text, files, bar)
         bar.clear()
         if let output { try write(result, to: output) }
         return Outcome(result, text: SimulationReport(result).text)
     }
 
-    private func runHere(_ text: String, _ bar: ProgressBar) throws -> JSONValue {
+    /// Traces are looked for beside the scenario.
+    private func readFiles(neededBy text: String) throws -> [String: String] {
+        var files: [String: String] = [:]
+        for name in try RuntimeHost.filesNeeded(by: text, file: fileName(file)) {
+            let path = URL(filePath: name, relativeTo: URL(filePath: file).deletingLastPathComponent()).path
+            files[name] = String(decoding: try readFile(path), as: UTF8.self)
+        }
+        return files
+    }
+
+    private func runHere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
         let host = try RuntimeHost()
-        let scenario = try host.scenario(text, file: fileName(file))
+        let scenario = try host.scenario(text, file: fileName(file), files: files)
         for path in object { try host.registerNeeded(by: scenario, try readFile(path), name: fileName(path)) }
         return try host.simulate(scenario, timing: timing) { status in
             bar.show(status)
@@ -47,8 +58,10 @@ struct SimRun: Verb {
         }
     }
 
-    private func runThere(_ text: String, _ bar: ProgressBar) throws -> JSONValue {
-        let parameters = RunParameters(scenario: text, file: fileName(file), timing: timing ? true : nil)
+    private func runThere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
+        let parameters = RunParameters(
+            scenario: text, file: fileName(file), timing: timing ? true : nil,
+            files: files.isEmpty ? nil : files)
         let answer = try answer(.simulationRun, parameters, more: true) { reply in
             if let status = try? reply.decode(as: RunReply.self).progress { bar.show(status) }
         }
