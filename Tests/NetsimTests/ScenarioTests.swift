@@ -95,6 +95,21 @@ import Testing
         .init(find: "loss: 1%", replace: "queue: {type: red, min: 9p, max: 9p}", says: "not below max"),
         .init(find: "loss: 1%", replace: "loss: {enter: 1%}", says: "loss: incomplete"),
         .init(find: "loss: 1%", replace: "reorder: {probability: 1%}", says: "reorder: incomplete"),
+        .init(find: "app: bulk", replace: "app: {poisson: 1s}", says: "app: not accepted"),
+        .init(
+            find: "app: bulk", replace: "app: {poisson: 1s, size: {uniform: [2kB, 1kB]}}",
+            says: "app.size.uniform: not ascending"),
+        .init(
+            find: "app: bulk", replace: "app: {poisson: 1s, size: {choice: [{share: 50%, size: 1kB}]}}",
+            says: "do not add up"),
+        .init(find: "name: dumbbell", replace: "cross: [{name: x}]", says: "cross[0]: incomplete"),
+        .init(
+            find: "name: dumbbell", replace: "cross: [{name: x, path: [y], rate: 1Mbit}]",
+            says: "no such link"
+        ),
+        .init(
+            find: "name: dumbbell", replace: "cross: [{name: x, path: [bottleneck], rate: 1Mbit, on: 1s}]",
+            says: "bursts need both"),
         .init(find: "loss: 1%", replace: "jitter: fast", says: "jitter 'fast'"),
         .init(
             find: "{from: 8s, to: 10.5s}", replace: "[{from: 1s, to: 3s}, {from: 2s, to: 4s}]",

@@ -36,6 +36,8 @@ struct EngineState {
 
     /// The timers of programs; kept alive by the world.
     var programTimers: Unmanaged<ProgramTimers>?
+    /// Traffic that arrives by itself, if there is any; kept alive by the world.
+    var sources: Unmanaged<TrafficSources>?
     /// The time series, if there is one; kept alive by the world.
     var recorder: Unmanaged<Recorder>?
 
@@ -109,7 +111,10 @@ extension Engine {
 
     /// Puts a packet on the first link of its flow's path, or on the next one.
     @inline(__always) func transmit(_ packet: Packet) {
-        let link = pointee.flows[Int(packet.flow)].path[Int(packet.hop)]
+        offer(packet, to: pointee.flows[Int(packet.flow)].path[Int(packet.hop)])
+    }
+
+    @inline(__always) func offer(_ packet: Packet, to link: UInt32) {
         if pointee.links[Int(link)].accept(packet, at: pointee.now) {
             if let models = pointee.links[Int(link)].models, models.pointee.isHeld {
                 runTransmitter(link)

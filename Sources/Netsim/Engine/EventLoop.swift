@@ -39,6 +39,8 @@ extension Engine {
         case .sample: sampleFlows(index: event.index)
         case .record: recordRow()
         case .programTimers: pointee.programTimers?._withUnsafeGuaranteedRef { $0.fire(Int(event.index)) }
+        case .cross: runCrossTraffic(event.index)
+        case .arrival: runArrivals(event.index)
         case .transmitter: runTransmitter(event.index)
         case .detour: leaveDetour(link: event.index)
         case .link, .delayLine: assertionFailure("traffic in the timer queue")

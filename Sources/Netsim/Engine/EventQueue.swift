@@ -14,6 +14,10 @@ enum EventKind: UInt8 {
     case sample
     /// A row of the time series is closed.
     case record
+    /// A source of cross traffic sends.
+    case cross
+    /// A transfer of a Poisson process arrives.
+    case arrival
     /// A link with a held queue has sent a packet.
     case transmitter
     /// The first packet on a link's detour is due.

@@ -15,6 +15,7 @@ package final class World {
     /// Which entry of the scenario a flow comes from.
     let flowSpecs: [Int]
     let recorder: Recorder?
+    let sources: TrafficSources?
     private var programTimers: ProgramTimers?
     private var isOver = false
 
@@ -32,6 +33,8 @@ package final class World {
             Recorder(scenario, interval: $0, flowCount: scenario.flowCount)
         }
 
+        let hasSources = !scenario.cross.isEmpty || scenario.flows.contains { $0.app.isPoisson }
+        sources = hasSources ? TrafficSources(scenario) : nil
         let (lines, lineOf) = World.delayLines(scenario)
         let links = UnsafeMutablePointer<Link>.allocate(capacity: scenario.links.count)
         for (index, spec) in scenario.links.enumerated() {
@@ -48,7 +51,7 @@ package final class World {
             to: EngineState(
                 // One hour and up to 64 s, in steps that keep microseconds whole.
                 bootNanoseconds: 3_600_000_000_000 + (random.next() & 0x3ff_ffff) * 1000, host: scenario.host,
-                usesModels: scenario.host.gro
+                usesModels: scenario.host.gro || !scenario.cross.isEmpty
                     || scenario.links.contains { $0.jitter > 0 || $0.reorder != nil },
                 queue: EventQueue(capacity: 4 * flowNames.count + 64),
                 traffic: EventQueue(capacity: scenario.links.count + lines.count + 16), links: links,
@@ -60,6 +63,7 @@ package final class World {
                 jitterRandom: SplitMix64.split(seed: scenario.seed, name: "host jitter")))
         let timers = ProgramTimers(engine, controls.instances)
         programTimers = timers
+        engine.pointee.sources = sources.map { Unmanaged.passUnretained($0) }
         engine.pointee.programTimers = Unmanaged.passUnretained(timers)
         try makeFlows(lineOf: lineOf)
         schedule()
@@ -205,14 +209,17 @@ package final class World {
                     receiverState: ReceiverState(), path: start, hopCount: UInt8(spec.path.count),
                     delayLine: lineOf[specIndex], ecn: spec.ecn,
                     application: Application(kind: spec.app.kind, start: spec.start, stop: spec.stop)))
+            if let group = sources?.group(of: index) { flow.pointee.application.group = group }
         }
     }
 
     private func schedule() {
-        for index in 0..<flowNames.count {
+        for index in 0..<flowNames.count
+        where engine.pointee.flows[index].application.group == FlowState.none {
             let start = engine.pointee.flows[index].application.start
             engine.pointee.queue.push(at: start, .application, UInt32(index))
         }
+        scheduleSources()
         for kind in [SampleKind.ordinary, .transfers] where flowSpecs.contains(where: { isOf(kind, $0) }) {
             engine.pointee.queue.push(at: 0, .sample, kind.rawValue)
         }
@@ -221,18 +228,39 @@ package final class World {
         }
     }
 
+    private func scheduleSources() {
+        guard let sources else { return }
+        for (index, cross) in sources.cross.enumerated() {
+            engine.pointee.queue.push(at: cross.spec.start, .cross, UInt32(index))
+        }
+        for index in sources.arrivals.indices {
+            if let first = sources.arrivals[index].next(after: 0) {
+                engine.pointee.queue.push(at: first, .arrival, UInt32(index))
+            }
+        }
+    }
+
     private func isOf(_ kind: SampleKind, _ spec: Int) -> Bool {
-        if case .transfer = scenario.flows[spec].app { return kind == .transfers }
-        return kind == .ordinary
+        switch scenario.flows[spec].app {
+        case .transfer, .poisson: kind == .transfers
+        case .bulk, .write: kind == .ordinary
+        }
     }
 }
 
 extension Scenario.AppSpec {
+    var isPoisson: Bool {
+        if case .poisson = self { return true }
+        return false
+    }
+
     var kind: Application.Kind {
         switch self {
         case .bulk: .bulk
         case .transfer(let bytes, let count, let gap): .transfer(bytes: bytes, count: count, gap: gap)
         case .write(let bytes, let every): .write(bytes: bytes, every: every)
+        // Of the group: each arrival brings its own size.
+        case .poisson: .transfer(bytes: 1, count: .max, gap: 0)
         }
     }
 }

@@ -9,7 +9,8 @@ struct Application {
     }
     enum Step: UInt8 { case start, write, stop, over }
 
-    let kind: Kind
+    /// Of a flow that takes arrivals: the transfer that it has now.
+    var kind: Kind
     let start: Nanoseconds
     let stop: Nanoseconds
     /// What the next application event is for.
@@ -18,6 +19,10 @@ struct Application {
     var pending: UInt64 = 0
     var transfersDone: UInt32 = 0
     var nextWrite: Nanoseconds = .never
+    /// Number of the arrivals that it takes its transfers from; `FlowState.none`: of none.
+    var group = FlowState.none
+    /// When the transfer arrived, if it is of a group.
+    var arrival: Nanoseconds = 0
 
     init(kind: Kind, start: Nanoseconds, stop: Nanoseconds) {
         self.kind = kind
@@ -39,6 +44,9 @@ extension Flow {
         case .start:
             pointee.application.step = .write
             connect()
+            if pointee.application.group != FlowState.none {
+                pointee.statistics.connectTime = pointee.application.arrival
+            }
             engine.pointee.queue.push(at: pointee.application.stop, .application, pointee.index)
         case .write: periodicWrite()
         case .stop, .over: break
@@ -198,8 +206,12 @@ extension Flow {
 
     /// The receiver has closed its end, too: this transfer is done, the next one follows after the gap.
     func transferCompleted(after elapsed: Nanoseconds) {
-        guard case .transfer(_, let count, let gap) = pointee.application.kind else { return }
+        guard case .transfer(let bytes, let count, let gap) = pointee.application.kind else { return }
         pointee.statistics.completed(after: elapsed)
+        if pointee.application.group != FlowState.none {
+            engine.finishArrival(self, group: pointee.application.group, bytes: bytes)
+            return
+        }
         pointee.application.transfersDone += 1
         guard pointee.application.transfersDone < count else {
             pointee.application.step = .over

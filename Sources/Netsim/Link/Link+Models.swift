@@ -100,18 +100,23 @@ extension Engine {
         var packet = links.pointee.packets.at(links.pointee.packets.head).pointee
         links.pointee.removeFirst(at: pointee.now)
         let hasDetour = links.pointee.models?.pointee.detour != nil
-        if pointee.host.gro, !hasDetour { mergeTrain(behind: &packet, on: links) }
+        let isCross = packet.flow >= UInt32(pointee.flowCount)
+        if pointee.host.gro, !hasDetour, !isCross { mergeTrain(behind: &packet, on: links) }
         scheduleNext(on: links)
         if hasDetour, let due = links.pointee.models?.pointee.detour?.enter(packet, at: pointee.now) {
             pointee.queue.push(at: due, .detour, link)
         } else {
-            arrive(packet)
+            arriveWithModels(packet)
         }
+    }
+
+    private func arriveWithModels(_ packet: Packet) {
+        if packet.flow >= UInt32(pointee.flowCount) { arriveCross(packet) } else { arrive(packet) }
     }
 
     /// The first packet on a link's detour is due.
     func leaveDetour(link: UInt32) {
         guard let packet = pointee.links[Int(link)].models?.pointee.detour?.leave() else { return }
-        arrive(packet)
+        arriveWithModels(packet)
     }
 }

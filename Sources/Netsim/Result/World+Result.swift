@@ -31,6 +31,7 @@ extension World {
             json.array { json in
                 for (index, link) in scenario.links.enumerated() { writeLink(index, name: link.name, &json) }
             }
+            writeCross(&json)
             json.member("jain", World.jain(goodputs), digits: 6)
             json.key("engine")
             json.object { json in
@@ -99,6 +100,7 @@ extension World {
                     number &+= 1
                 }
             }
+            writeSlowdown(index, &json)
             if let failure = statistics.failure { json.member("error", failure.text) }
         }
     }

@@ -6,6 +6,7 @@ package struct Scenario: Equatable, Sendable {
     package var duration: Int64
     package var links: [LinkSpec]
     package var flows: [FlowSpec]
+    package var cross: [CrossSpec] = []
     package var host: HostSettings
     /// Step of the time series; nil: `record: off`.
     package var recordInterval: Int64?
@@ -71,6 +72,41 @@ package struct Scenario: Equatable, Sendable {
         case bulk
         case transfer(bytes: UInt64, count: UInt32, gap: Int64)
         case write(bytes: UInt64, every: Int64)
+        /// Transfers that arrive at random, `interval` apart in the mean.
+        case poisson(interval: Int64, size: SizeSpec)
+    }
+
+    /// Sizes of transfers or packets, bytes.
+    package enum SizeSpec: Equatable, Sendable {
+        case fixed(UInt64)
+        case uniform(UInt64, UInt64)
+        case exponential(mean: UInt64)
+        /// Nothing below `low`, cut at `high`.
+        case pareto(low: UInt64, shape: Double, high: UInt64)
+        case choice([Share])
+
+        package struct Share: Equatable, Sendable {
+            package var probability: Double
+            package var bytes: UInt64
+        }
+    }
+
+    /// A source of packets that nothing holds back.
+    package struct CrossSpec: Equatable, Sendable {
+        package var name: String
+        package var path: [Int]
+        /// IP bits per second while it sends.
+        package var rate: UInt64
+        package var packet: SizeSpec
+        package var start: Int64
+        package var stop: Int64
+        /// Lengths of bursts and pauses; nil: it sends all the time.
+        package var on: Int64?
+        package var off: Int64?
+        /// They are exponentially distributed.
+        package var isRandom = false
+        /// Intervals between packets are.
+        package var isPoisson = false
     }
 
     /// One entry of `flows:`; it stands for `count` flows.
@@ -109,6 +145,7 @@ package struct Scenario: Equatable, Sendable {
         package static let hops = 16
         package static let duration: Int64 = 86_400 * 1_000_000_000
         package static let rate: UInt64 = 100_000_000_000
+        package static let crossSources = 1000
         package static let rateSteps = 1000
         package static let outages = 1000
         package static let traceLines = 2_000_000

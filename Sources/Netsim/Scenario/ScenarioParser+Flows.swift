@@ -58,7 +58,7 @@ extension ScenarioParser {
             app: try parseApp(members["app"]))
     }
 
-    private func parsePath(_ node: ScenarioNode, links: [String]) throws(OpsError) -> [Int] {
+    func parsePath(_ node: ScenarioNode, links: [String]) throws(OpsError) -> [Int] {
         var hops: [Int] = []
         for entry in try node.list(limit: Scenario.Limit.hops) {
             let name = try entry.name()
@@ -73,12 +73,20 @@ extension ScenarioParser {
 
     private func parseApp(_ node: ScenarioNode?) throws(OpsError) -> Scenario.AppSpec {
         guard let node else { return .bulk }
-        let accepted = "bulk, {transfer: 100kB, count: 20, gap: 300ms} or {write: 100kB, every: 100ms}"
+        let accepted =
+            "bulk, {transfer: 100kB, count: 20, gap: 300ms}, {write: 100kB, every: 100ms} "
+            + "or {poisson: 50ms, size: 100kB}"
         if let text = node.scalar {
             guard text == "bulk" else { throw node.refuse("not accepted", accepted: accepted) }
             return .bulk
         }
-        let members = try node.mapping(["transfer", "count", "gap", "write", "every"])
+        let members = try node.mapping(["transfer", "count", "gap", "write", "every", "poisson", "size"])
+        if let interval = members["poisson"], let size = members["size"], members.count == 2 {
+            return .poisson(interval: try interval.positiveTime(), size: try parseSizes(size))
+        }
+        guard members["poisson"] == nil, members["size"] == nil else {
+            throw node.refuse("not accepted", accepted: accepted)
+        }
         if let transfer = members["transfer"], members["write"] == nil, members["every"] == nil {
             let bytes = try transfer.size()
             guard bytes > 0 else { throw transfer.refuse("not accepted", accepted: "at least 1B") }

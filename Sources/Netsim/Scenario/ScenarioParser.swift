@@ -86,7 +86,9 @@ struct ScenarioParser {
     let readFile: (String) throws(OpsError) -> String?
 
     func parse(_ root: ScenarioNode) throws(OpsError) -> Scenario {
-        let members = try root.mapping(["name", "seed", "duration", "links", "flows", "host", "record"])
+        let members = try root.mapping([
+            "name", "seed", "duration", "links", "flows", "cross", "host", "record",
+        ])
         guard let durationNode = members["duration"] else {
             throw root.refuse("duration is missing", accepted: "duration: 30s")
         }
@@ -96,11 +98,14 @@ struct ScenarioParser {
         let drafts = try parseLinks(linkNodes)
         let flows = try parseFlows(members["flows"], root, links: names, drafts: drafts, duration: duration)
         let links = try finishLinks(drafts, flows: flows)
-        let scenario = Scenario(
+        var scenario = Scenario(
             name: try members["name"]?.title() ?? "unnamed",
             seed: try members["seed"]?.integer(0...UInt64.max) ?? 1, duration: duration, links: links,
             flows: flows, host: try members["host"].map(parseHost) ?? HostSettings(),
             recordInterval: try parseRecord(members["record"]))
+        if let node = members["cross"] {
+            scenario.cross = try parseCross(node, links: names, duration: duration)
+        }
         try checkRecording(scenario, at: members["record"] ?? root)
         return scenario
     }
