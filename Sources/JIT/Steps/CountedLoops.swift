@@ -30,8 +30,9 @@ struct CountedLoops {
             guard loop.turns >= 2 * shared, copied + added <= copiedMax else { continue }
             copied += added
             index += list.repeatBody(loop.range, turns: shared, before: rest, spare: &spare)
+            // The next loop, further down, is found by them.
+            list.countArrivals()
         }
-        if copied > 0 { list.countArrivals() }
     }
 
     /// A loop of one block with one branch, whose counter starts at a constant, is changed once a turn by a constant and
