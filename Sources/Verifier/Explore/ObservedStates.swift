@@ -17,6 +17,8 @@ package struct ObservedStates {
             case mapValue(Int)
             case mapKey
             case function(Int)
+            /// An object's address: `number` is the address itself.
+            case object
             case other
         }
         package var origin: Origin
@@ -53,10 +55,11 @@ package struct ObservedStates {
         }
     }
 
-    private let states: [[State]]
+    let states: [[State]]
     /// By subprog: its stack counts as written from the start, since a path that has not written some bytes was covered
     /// by one that has.
     private let startsCleared: [Bool]
+    let text: StateText
 
     /// - Parameter budget: gives up after so many instructions.
     /// - Returns: nil if the program is not accepted within the budget.
@@ -70,29 +73,41 @@ package struct ObservedStates {
         else { return nil }
         self.states = states
         startsCleared = explorer.readsUninitialised
+        text = StateText(image: image, target: context.target)
     }
 
-    /// Whether a state seen at `insn` contains what the machine holds before it runs that instruction.
-    package func contain(_ machine: Machine, at insn: Int) -> Bool {
-        states[insn].contains { holds($0, machine) }
+    /// A state seen at `insn` that contains what the machine holds before it runs that instruction.
+    ///
+    /// - Parameter guess: where to look first. Runs take the ways that the verifier has taken, so the state that held last
+    ///   time, or the next one, often holds again.
+    package func state(containing machine: Machine, at insn: Int, guess: Int = 0) -> Int? {
+        let count = states[insn].count
+        for distance in 0..<count {
+            let index = (guess + distance) % count
+            if holds(states[insn][index], machine) { return index }
+        }
+        return nil
     }
 
     private func holds(_ state: State, _ machine: Machine) -> Bool {
         guard state.frames.count == machine.depth + 1 else { return false }
         let frame = state.frames[machine.depth]
-        let isCleared = startsCleared[frame.subprog]
-        for register in 0..<10
-        where !ObservedStates.holds(frame.registers[register], machine.registers[register]) {
-            return false
-        }
-        for index in frame.slots.indices
-        where !ObservedStates.holds(
-            frame.slots[index], at: 512 - 8 * (index + 1), machine, isCleared: isCleared)
-        {
-            return false
-        }
-        return true
+        return (0..<10).allSatisfy { holds($0, frame, machine) }
+            && frame.slots.indices.allSatisfy { holds(slot: $0, frame, machine) }
     }
+
+    func holds(_ register: Int, _ frame: Frame, _ machine: Machine) -> Bool {
+        ObservedStates.holds(frame.registers[register], machine.registers[register])
+    }
+
+    func holds(slot index: Int, _ frame: Frame, _ machine: Machine) -> Bool {
+        ObservedStates.holds(
+            frame.slots[index], at: ObservedStates.start(ofSlot: index), machine,
+            isCleared: startsCleared[frame.subprog])
+    }
+
+    /// Offset in a machine's stack.
+    static func start(ofSlot index: Int) -> Int { 512 - 8 * (index + 1) }
 
     private static func holds(_ register: Register, _ value: Value) -> Bool {
         func lies(in origin: Value.Origin) -> Bool {
@@ -103,13 +118,20 @@ package struct ObservedStates {
         let payload = Int(register.payload)
         switch register.kind {
         case .uninitialised: return true
-        case .scalar: return value.origin == .number && register.scalar.contains(value.number)
+        // A number read from anywhere may be the address of an object.
+        case .scalar:
+            return (value.origin == .number || value.origin == .object)
+                && register.scalar.contains(value.number)
         case .memory: return lies(in: .memory)
         case .stack: return lies(in: .stack(frame: payload))
         case .mapValue: return lies(in: .mapValue(payload))
         case .mapHandle: return value.origin == .map(payload)
         case .mapKey: return value.origin == .mapKey
         case .function: return value.origin == .function(payload)
+        // What was read from memory may be any address.
+        case .object:
+            return value.origin == .object
+                || value.origin == .number && !register.flags.isDisjoint(with: [.walked, .untrusted])
         default: return value.origin == .other
         }
     }
