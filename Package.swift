@@ -156,7 +156,7 @@ let package = Package(
             swiftSettings: common),
         .testTarget(
             name: "DifferentialTests",
-            dependencies: ["Differential", "OpsCore", "JIT", "Verifier", "BPF", "CShim"],
+            dependencies: ["Differential", "ProgramGenerator", "OpsCore", "JIT", "Verifier", "BPF", "CShim"],
             swiftSettings: common),
     ]
         + fuzzers.map {

@@ -12,53 +12,64 @@ package var reasonWithoutAArch64: String? { AArch64Machine.missing }
 ///
 /// Maps other than arrays and helpers that fill memory are left out: they are Swift, which does not run under the
 /// emulator.
-package func compareGeneratedProgramsOnAArch64(count: Int, first: UInt64) throws -> Tally {
-    let machine = try AArch64Machine()
-    defer { machine.remove() }
+package func compareGeneratedProgramsOnAArch64(
+    count: Int, first: UInt64, trace: Int = 0
+) async throws -> Tally {
     var options = ProgramGenerator.Options()
     options.maps = [.array]
     options.allowsMemoryHelpers = false
-    var tally = Tally()
-    var next = 0
-    while next < count {
-        var batch = AArch64Batch()
-        while next < count, !batch.isFull {
-            let program = ProgramGenerator(seed: first &+ UInt64(next), options: options).generate()
-            next += 1
-            if let outcome = try batch.add(program) { tally.note(outcome, of: program) }
+    return try await onAllProcessors(count: count) { [options] indices in
+        let machine = try AArch64Machine()
+        defer { machine.remove() }
+        var tally = Tally(command: "differential --aarch64")
+        let nodes = try NodeMemory()
+        var rest = indices[...]
+        while !rest.isEmpty {
+            var batch = AArch64Batch(nodes: nodes)
+            while let index = rest.first, !batch.isFull {
+                rest.removeFirst()
+                let program = ProgramGenerator(seed: first &+ UInt64(index), options: options).generate()
+                tally.show(program, trace: trace)
+                if let outcome = try batch.add(program) { tally.note(outcome, of: program) }
+            }
+            for (program, outcome) in try batch.run(on: machine) { tally.note(outcome, of: program) }
         }
-        for (program, outcome) in try batch.run(on: machine) { tally.note(outcome, of: program) }
+        return tally
     }
-    return tally
 }
 
 /// Programs that share one process of the emulator.
 private struct AArch64Batch {
     private static let jobsMax = 1000
+    private let nodes: NodeMemory
     private var jobs: [AArch64Machine.Job] = []
-    private var expected: [(comparison: Comparison, effect: Comparison.Effect)] = []
+    private var expected: [(comparison: Comparison, effect: Effect)] = []
     private var codeBytes = 0
 
     private static let variants: [(features: CPUFeatures, inlinesHelpers: Bool)] = [
         ([.lse], true), ([], false),
     ]
 
+    init(nodes: NodeMemory) { self.nodes = nodes }
+
     var isFull: Bool { jobs.count >= Self.jobsMax }
 
     /// - Returns: the outcome if there is one without running it on the machine.
     mutating func add(_ program: GeneratedProgram) throws -> Comparison.Outcome? {
-        let comparison = Comparison(program: program)
+        let comparison = try Comparison(program: program, nodes: nodes, showsAddresses: false)
         let (verified, refusal) = comparison.verified()
         guard let verified else { return refusal }
-        let effect: Comparison.Effect
+        let effect: Effect
         do { effect = try comparison.interpret(verified) } catch let fault as InterpreterFault {
             return .differed("accepted, but the interpreter stops: \(fault)")
         }
         expected.append((comparison, effect))
         for variant in Self.variants {
-            let job = try AArch64Machine.job(
-                verified, on: comparison.instance(), memory: program.input, features: variant.features,
-                inlinesHelpers: variant.inlinesHelpers, at: codeBytes)
+            var job = try AArch64Machine.job(
+                verified, on: comparison.instance(), memory: comparison.memory(at: AArch64Machine.memoryBase),
+                features: variant.features, inlinesHelpers: variant.inlinesHelpers, at: codeBytes,
+                model: program.funcModel, kind: program.isMember ? .context : .registers)
+            if program.isMember { job.arguments = GeneratedNodes.numbers(of: program.input) }
             codeBytes += AArch64Machine.codeByteCount(job)
             jobs.append(job)
         }
@@ -72,8 +83,13 @@ private struct AArch64Batch {
                 let result = results[index * Self.variants.count + variant]
                 let actual = try sample.comparison.effect(of: result)
                 guard actual != sample.effect else { continue }
-                let text = "code: \(actual)\ninterpreter: \(sample.effect)\nsettings: \(settings)"
-                return (sample.comparison.program, .differed(text))
+                let name =
+                    settings.inlinesHelpers ? "as a service compiles" : "every helper called, no atomics"
+                let differences = actual.differences(from: sample.effect, in: sample.comparison.program)
+                return (
+                    sample.comparison.program,
+                    .differed("AArch64 code (\(name)) differs from the interpreter\n\(differences)")
+                )
             }
             return (sample.comparison.program, .agreed(isInside: false))
         }
@@ -81,6 +97,11 @@ private struct AArch64Batch {
 }
 
 extension Comparison {
+    /// What R1 points to, or leads to, when it lies at an address.
+    fileprivate func memory(at start: UInt64) -> [UInt8] {
+        program.isMember ? objects(of: program.input, at: start) : program.input
+    }
+
     /// What the machine has left, read through an instance of this process.
     fileprivate func effect(of result: AArch64Machine.Result) throws -> Effect {
         let instance = try instance()

@@ -11,6 +11,7 @@ struct AArch64Machine {
     private static let codeBase = 0x2000_0000
     private static let helperBase: UInt = 0x3800_0000
     private static let blockBase: UInt = 0x4000_0000
+    static let memoryBase: UInt64 = 0x5000_0000
 
     /// One program, compiled, on its instance and memory.
     struct Job {
@@ -18,6 +19,8 @@ struct AArch64Machine {
         private(set) var entryOffset: Int
         var block: [UInt8]
         var memory: [UInt8]
+        /// The second and the third; the first is the memory's address.
+        var arguments: (UInt64, UInt64)
     }
 
     struct Result {
@@ -85,15 +88,20 @@ struct AArch64Machine {
             for: .aarch64)
         return Job(
             code: compiled.code + entry, entryOffset: compiled.code.count, block: image(of: instance),
-            memory: memory)
+            memory: memory, arguments: (UInt64(memory.count), 0))
     }
 
     private static func helper(_ id: Int32) -> UInt { helperBase + 16 * UInt(bitPattern: Int(id)) }
 
-    /// The instance's block, with handles as the C program reads them.
+    /// The instance's block, with handles as the C program reads them, and its arena where memory is.
     private static func image(of instance: Instance) -> [UInt8] {
         let layout = instance.layout
         var bytes = Array(UnsafeRawBufferPointer(start: instance.block, count: layout.byteCount))
+        if instance.arena != nil, let field = MemoryLayout<ops_block>.offset(of: \ops_block.arena_base) {
+            withUnsafeBytes(of: memoryBase.littleEndian) {
+                bytes.replaceSubrange(field..<field + 8, with: $0)
+            }
+        }
         for slot in layout.slots {
             let handle =
                 slot.dataOffset.map {
@@ -112,12 +120,16 @@ struct AArch64Machine {
     func run(_ jobs: [Job]) throws -> [Result] {
         let (input, output) = (folder.appending(path: "input"), folder.appending(path: "output"))
         var bytes = Data()
-        func put(_ number: Int) {
-            withUnsafeBytes(of: UInt64(number).littleEndian) { bytes.append(contentsOf: $0) }
+        func put(_ number: some BinaryInteger) {
+            withUnsafeBytes(of: UInt64(truncatingIfNeeded: number).littleEndian) {
+                bytes.append(contentsOf: $0)
+            }
         }
         put(jobs.count)
         for job in jobs {
             for number in [job.code.count, job.entryOffset, job.block.count, job.memory.count] { put(number) }
+            put(job.arguments.0)
+            put(job.arguments.1)
             for part in [job.code, job.block, job.memory] {
                 bytes.append(contentsOf: part)
                 bytes.append(Data(count: Self.padded(part.count) - part.count))

@@ -20,7 +20,11 @@ extension Comparison {
                 var candidate = current
                 candidate.image.insns[index] = Reduction.nothing
                 if insn.isWideLoad { candidate.image.insns[index + 1] = Reduction.nothing }
-                guard case .differed(let text)? = try? Comparison(program: candidate).run() else { continue }
+                guard
+                    case .differed(let text)? = try? Comparison(
+                        program: candidate, nodes: nodes, showsAddresses: showsAddresses
+                    ).run()
+                else { continue }
                 current = candidate
                 best = (candidate, text)
                 changed = true

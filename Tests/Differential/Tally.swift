@@ -1,26 +1,38 @@
 import BPF
 import Foundation
-import ProgramGenerator
+package import ProgramGenerator
 import Verifier
 
 /// Compares many programs on all processors.
 ///
 /// - Parameters:
 ///   - first: seed of the first program; the others follow.
+///   - options: what the programs are made of.
 ///   - trace: 1 prints each seed before it runs, for what ends the process; 2 each program.
-package func compareGeneratedPrograms(count: Int, first: UInt64, trace: Int = 0) async throws -> Tally {
+package func compareGeneratedPrograms(
+    count: Int, first: UInt64, options: ProgramGenerator.Options = ProgramGenerator.Options(), trace: Int = 0
+) async throws -> Tally {
+    try await onAllProcessors(count: count) { indices in
+        var tally = Tally(command: "differential")
+        let nodes = try NodeMemory()
+        for index in indices {
+            let program = ProgramGenerator(seed: first &+ UInt64(index), options: options).generate()
+            try tally.compare(program, trace: trace, nodes: nodes)
+        }
+        return tally
+    }
+}
+
+/// Deals `0 ..< count` out to a worker for each processor.
+func onAllProcessors(
+    count: Int, _ work: @escaping @Sendable ([Int]) throws -> Tally
+) async throws -> Tally {
     let workers = max(1, min(count, ProcessInfo.processInfo.activeProcessorCount))
     return try await withThrowingTaskGroup(of: Tally.self) { group in
         for worker in 0..<workers {
-            group.addTask {
-                var tally = Tally()
-                for index in stride(from: worker, to: count, by: workers) {
-                    try tally.compare(seed: first &+ UInt64(index), trace: trace)
-                }
-                return tally
-            }
+            group.addTask { try work(Array(stride(from: worker, to: count, by: workers))) }
         }
-        return try await group.reduce(into: Tally()) { $0.add($1) }
+        return try await group.reduce(into: Tally(command: "")) { $0.add($1) }
     }
 }
 
@@ -33,18 +45,25 @@ package struct Tally: Sendable {
     package private(set) var differences: [String] = []
     private var refusals: [String: (count: Int, seed: UInt64)] = [:]
     private var statistics = GeneratedProgram.Statistics()
+    /// What runs one of these programs again, with `--seed` and its seed behind.
+    private let command: String
+
+    init(command: String) { self.command = command }
 
     /// - Parameter trace: 1 prints the seed first, 2 the program too.
-    mutating func compare(seed: UInt64, trace: Int) throws {
+    mutating func compare(_ program: GeneratedProgram, trace: Int, nodes: NodeMemory) throws {
         let started = ContinuousClock.now
-        defer { slowest = max(slowest, Slow(time: ContinuousClock.now - started, seed: seed)) }
-        let program = ProgramGenerator(seed: seed).generate()
-        if trace > 0 { report("seed \(seed) \(program.statistics)") }
-        if trace > 1 { report(listing(program)) }
-        note(try Comparison(program: program).run(), of: program)
+        defer { slowest = max(slowest, Slow(time: ContinuousClock.now - started, seed: program.seed)) }
+        show(program, trace: trace)
+        let comparison = try Comparison(program: program, nodes: nodes)
+        note(try comparison.run(), of: program) { comparison.reduced() }
     }
 
-    mutating func note(_ outcome: Comparison.Outcome, of program: GeneratedProgram) {
+    /// - Parameter reduce: a smaller program that differs too.
+    mutating func note(
+        _ outcome: Comparison.Outcome, of program: GeneratedProgram,
+        reduce: () -> (program: GeneratedProgram, difference: String)? = { nil }
+    ) {
         generated += 1
         switch outcome {
         case .refused(let reason):
@@ -58,10 +77,16 @@ package struct Tally: Sendable {
         case .differed(let text):
             accepted += 1
             guard differences.count < 20 else { return }
-            let reduced = Comparison(program: program).reduced()
-            let shown = reduced ?? (program: program, difference: text)
-            differences.append("seed \(program.seed): \(shown.difference)\n\(listing(shown.program))")
+            let shown = reduce() ?? (program: program, difference: text)
+            differences.append(
+                "seed \(program.seed): \(shown.difference)\n\(listing(shown.program))\n"
+                    + "again: \(command) --seed \(program.seed)")
         }
+    }
+
+    func show(_ program: GeneratedProgram, trace: Int) {
+        if trace > 0 { report("seed \(program.seed) \(program.statistics)") }
+        if trace > 1 { report(listing(program)) }
     }
 
     private func report(_ text: String) { FileHandle.standardError.write(Data("\(text)\n".utf8)) }
@@ -98,6 +123,7 @@ package struct Tally: Sendable {
         var means = "per accepted program: insns \(mean(statistics.insns))"
         means +=
             ", helper calls \(mean(statistics.helperCalls)), subprog calls \(mean(statistics.subprogCalls))"
+        means += ", global calls \(mean(statistics.globalCalls)), walks \(mean(statistics.walks))"
         means += ", loops \(mean(statistics.loops)), branches \(mean(statistics.branches))"
         means += ", memory accesses \(mean(statistics.memoryAccesses)), atomics \(mean(statistics.atomics))"
         var lines = [

@@ -1,7 +1,8 @@
 import Differential
+import ProgramGenerator
 import Testing
 
-/// Interpreter = machine code on generated programs that the verifier accepts. CI looks at 100,000 with the tool
+/// Interpreter = machine code on generated programs that the verifier accepts. CI looks at 200,000 with the tool
 /// `differential`; this is a quick look in every test run.
 @Suite("Differential") struct DifferentialTests {
     @Test("interpreter and machine code agree on generated programs")
@@ -15,20 +16,20 @@ import Testing
     }
 
     @Test("whatever pointers BTF objects hold, only the arena is read")
-    func pointersLeadNowhereElse() throws {
-        for seed in UInt64(1)...400 {
-            var walk = PointerWalk(seed: seed)
-            if let failure = try walk.run() {
-                Issue.record("\(failure)")
-                return
-            }
-        }
+    func pointersLeadNowhereElse() async throws {
+        var options = ProgramGenerator.Options()
+        options.memberPercentage = 100
+        options.statements = 2...6
+        let count = 300
+        let tally = try await compareGeneratedPrograms(count: count, first: 1, options: options)
+        #expect(tally.differences.isEmpty, "\(tally.differences.prefix(3).joined(separator: "\n\n"))")
+        #expect(tally.accepted * 100 >= count * 95)
     }
 
     @Test("interpreter and AArch64 code agree", .enabled(if: reasonWithoutAArch64 == nil, Self.without))
-    func agreeOnAArch64() throws {
+    func agreeOnAArch64() async throws {
         let count = 500
-        let tally = try compareGeneratedProgramsOnAArch64(count: count, first: 1)
+        let tally = try await compareGeneratedProgramsOnAArch64(count: count, first: 1)
         #expect(tally.differences.isEmpty, "\(tally.differences.prefix(3).joined(separator: "\n\n"))")
         #expect(tally.accepted * 100 >= count * 95)
     }

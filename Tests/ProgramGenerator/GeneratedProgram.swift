@@ -5,7 +5,7 @@ package import Verifier
 package struct GeneratedProgram: Sendable {
     package var seed: UInt64
     package var image: ProgramImage
-    /// R1 = read-write memory of `input.count` bytes, R2 = that size.
+    /// Plain memory: R1 = `input`, R2 = its size. Or slots: R1 = the arguments that `GeneratedNodes` makes of `input`.
     package var context: ProgramContext
     package var input: [UInt8]
     package var statistics: Statistics
@@ -31,6 +31,9 @@ package struct GeneratedProgram: Sendable {
         package var insns = 0
         package var helperCalls = 0
         package var subprogCalls = 0
+        package var globalCalls = 0
+        /// Ways from one object to the next.
+        package var walks = 0
         package var loops = 0
         package var branches = 0
         package var atomics = 0
@@ -42,6 +45,8 @@ package struct GeneratedProgram: Sendable {
             left.insns += right.insns
             left.helperCalls += right.helperCalls
             left.subprogCalls += right.subprogCalls
+            left.globalCalls += right.globalCalls
+            left.walks += right.walks
             left.loops += right.loops
             left.branches += right.branches
             left.atomics += right.atomics

@@ -87,8 +87,7 @@ extension ProgramGenerator {
         let kept = state.changeable.filter { $0 >= 7 }
         let pointer = kept.isEmpty || random.chance(50) ? 0 : random.pick(kept)
         if pointer != 0 { emit(.mov64(pointer, 0)) }
-        let missing = insns.count
-        emit(Instruction(opcode: Opcode.jeq | 0x05, dst: pointer, imm: 0))
+        let missing = emitNullCheck(pointer)
         // R0 is a pointer here even when a copy is used: it is checked together with it.
         let before = state
         state.kinds[0] = .pinned(isNumber: false)
@@ -115,7 +114,18 @@ extension ProgramGenerator {
         }
     }
 
-    private mutating func spill(_ pointer: UInt8) -> Int? {
+    /// `if (!p) goto …`, or its other way round: `if (p) goto on; goto …`.
+    mutating func emitNullCheck(_ pointer: UInt8) -> Int {
+        if random.chance(70) {
+            emit(Instruction(opcode: Opcode.jeq | 0x05, dst: pointer))
+        } else {
+            emit(Instruction(opcode: Opcode.jne | 0x05, dst: pointer, offset: 1))
+            emit(Instruction(opcode: Opcode.gotoShort))
+        }
+        return insns.count - 1
+    }
+
+    mutating func spill(_ pointer: UInt8) -> Int? {
         let offset = -8 * (1 + random.below(state.isWritten.count / 8))
         guard state.isFree(offset: offset, count: 8) else { return nil }
         emit(.store(.double, 10, Int16(offset), pointer))
@@ -123,7 +133,7 @@ extension ProgramGenerator {
         return offset
     }
 
-    private mutating func fill(_ pointer: UInt8, from slot: Int) {
+    mutating func fill(_ pointer: UInt8, from slot: Int) {
         emit(.load(.double, pointer, 10, Int16(slot)))
         state.reserve(offset: slot, count: 8, false)
         // What lies there now is a pointer on this path.
@@ -176,6 +186,39 @@ extension ProgramGenerator {
         want(.subprog)
         emit(Instruction(opcode: Opcode.call, src: PseudoCall.subprog))
         state.clobberCallerSaved()
+    }
+
+    /// A function that is verified by itself gets numbers, the node if there is one, and two words of the stack or NULL.
+    mutating func writeGlobalCall() {
+        let numbers = state.numbers.filter { $0 == 0 || $0 > 5 }
+        let offset = -16 * (1 + random.below(state.isWritten.count / 16))
+        guard !hasNode || state.kinds[6] == .context, !numbers.isEmpty,
+            state.isFree(offset: offset, count: 16)
+        else { return writeArithmetic() }
+        statistics.globalCalls += 1
+        for slot in [offset, offset + 8] { emit(.store(.double, 10, Int16(slot), random.pick(numbers))) }
+        state.markWritten(offset: offset, count: 16)
+        emit(.mov64(1, hasNode ? 6 : random.pick(numbers)))
+        emit(.mov64(2, random.pick(numbers)))
+        if random.chance(85) { emitStackAddress(3, offset) } else { emit(.mov64(3, imm: 0)) }
+        want(.global)
+        emit(Instruction(opcode: Opcode.call, src: PseudoCall.subprog))
+        state.clobberCallerSaved()
+    }
+
+    mutating func writeGlobalPrologue() {
+        emit(.mov64(6, 1))
+        state.kinds[6] = hasNode ? .context : .number
+        emit(.mov64(7, 2))
+        emit(.mov64(8, 3))
+        emit(Instruction(opcode: Opcode.jne | 0x05, dst: 8, offset: 2))
+        emit(.mov64(0, imm: random.immediate()))
+        emit(.exit)
+        state.kinds[8] = .pinned(isNumber: false)
+        state.kinds[7] = .number
+        emit(.mov64(9, 2))
+        state.kinds[9] = .number
+        for _ in 0..<(1 + random.below(2)) { writeAccess(base: 8, byteCount: GeneratedTypes.wordsByteCount) }
     }
 
     /// `bpf_loop` or `bpf_for_each_map_elem`.

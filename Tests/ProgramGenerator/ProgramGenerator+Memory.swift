@@ -2,7 +2,7 @@ import BPF
 
 /// Stack, context memory, and memory behind a pointer in general.
 extension ProgramGenerator {
-    private static let sizes: [AccessSize] = [.byte, .half, .word, .double]
+    static let sizes: [AccessSize] = [.byte, .half, .word, .double]
 
     private mutating func size() -> AccessSize { random.pick(Self.sizes) }
 
@@ -53,10 +53,14 @@ extension ProgramGenerator {
 
     mutating func writeContextAccess() {
         guard state.kinds[6] == .context else { return writeArithmetic() }
-        writeAccess(base: 6, byteCount: inputByteCount)
+        if hasNode { writeNodeAccess() } else { writeAccess(base: 6, byteCount: inputByteCount) }
     }
 
+    /// Bytes that may be accessed anyhow behind R6; nil: none.
+    var contextByteCount: Int? { hasNode || state.kinds[6] != .context ? nil : inputByteCount }
+
     mutating func writeContextLoad(to register: UInt8) {
+        if hasNode { return writeNodeLoad(to: register, from: 6) }
         let size = size()
         statistics.memoryAccesses += 1
         emit(.load(size, register, 6, Int16(random.below(inputByteCount / size.byteCount) * size.byteCount)))

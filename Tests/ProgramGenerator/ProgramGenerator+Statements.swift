@@ -4,21 +4,25 @@ import BPF
 extension ProgramGenerator {
     mutating func writeStatement() {
         switch random.below(100) {
-        case 0..<38: writeArithmetic()
-        case 38..<46: writeStackStore()
-        case 46..<50: writeStackLoad()
-        case 50..<52: writeVariableStackAccess()
-        case 52..<60: writeContextAccess()
-        case 60..<64: writeStackAtomic()
+        case 0..<34: writeArithmetic()
+        case 34..<42: writeStackStore()
+        case 42..<46: writeStackLoad()
+        case 46..<48: writeVariableStackAccess()
+        case 48..<54: writeContextAccess()
+        case 54..<58 where hasNode: writeWalk()
+        case 54..<56: writeContextAccess()
+        case 58..<62: writeStackAtomic()
         // Every branch in a loop doubles the paths of every turn, for a verifier that follows them all.
-        case 64..<76 where depth < 3 && (loopDepth == 0 || random.chance(20)): writeBranch()
-        case 76..<81 where loopDepth == 0 && depth < 3: writeLoop()
-        case 81..<82 where loopDepth == 1 && depth < 3: writeLoop()
-        case 81..<88 where options.allowsMaps: writeMapStatement()
+        case 62..<74 where depth < 3 && (loopDepth == 0 || random.chance(20)): writeBranch()
+        case 74..<79 where loopDepth == 0 && depth < 3: writeLoop()
+        case 74..<77 where loopDepth == 1 && depth < 3: writeLoop()
+        case 79..<82 where loopDepth == 0: writeTightLoop()
+        case 82..<88 where options.allowsMaps: writeMapStatement()
         case 88..<90 where options.allowsMaps: writeGlobalData()
-        case 90..<93: writeClockHelper()
-        case 93..<94 where options.allowsMemoryHelpers: writeSizedHelper()
-        case 94..<97 where callDepth < 2: writeSubprogCall()
+        case 90..<92: writeClockHelper()
+        case 92..<93 where options.allowsMemoryHelpers: writeSizedHelper()
+        case 93..<95 where callDepth < 2: writeSubprogCall()
+        case 95..<97 where callDepth < 2: writeGlobalCall()
         case 97..<98 where callDepth < 1 && loopDepth == 0 && options.allowsCallbacks: writeCallbackCall()
         case 98..<99 where loopDepth + depth + callDepth == 0 && options.allowsMayGoto: writeMayGotoLoop()
         default: writeArithmetic()
@@ -114,7 +118,7 @@ extension ProgramGenerator {
     }
 
     /// A conditional jump of any kind over a number; its distance is to be set by `land`.
-    private mutating func emitCondition() -> Int {
+    mutating func emitCondition() -> Int {
         let operation = random.pick([
             Opcode.jeq, Opcode.jne, Opcode.jgt, Opcode.jge, Opcode.jlt, Opcode.jle, Opcode.jset, Opcode.jsgt,
             Opcode.jsge, Opcode.jslt, Opcode.jsle,
@@ -133,56 +137,5 @@ extension ProgramGenerator {
         } else {
             insns[index].offset = Int16(distance)
         }
-    }
-
-    /// `for (i = 0; i < n; i++) { … }` with i in R7, R8 or R9.
-    private mutating func writeLoop() {
-        let free = state.changeable.filter { $0 >= 7 }
-        guard let counter = free.isEmpty ? nil : random.pick(free) else { return writeArithmetic() }
-        statistics.loops += 1
-        emit(.mov64(counter, imm: 0))
-        enterLoop()
-        state.kinds[Int(counter)] = .pinned(isNumber: true)
-        let head = insns.count
-        writeStatements(1 + random.below(3))
-        emit(.alu64(Opcode.add, counter, imm: 1))
-        let back = Int16(head - insns.count - 1)
-        emit(
-            Instruction(
-                opcode: Opcode.jlt | 0x05, dst: counter, offset: back,
-                imm: Int32(2 + random.below(loopDepth > 1 ? 2 : 4))))
-        leaveLoop()
-        state.kinds[Int(counter)] = .number
-    }
-
-    /// A loop that only its condition and fuel end.
-    private mutating func writeMayGotoLoop() {
-        statistics.loops += 1
-        enterLoop()
-        let head = insns.count
-        emit(Instruction(opcode: Opcode.mayGoto))
-        let before = state
-        writeStatements(1 + random.below(2))
-        let leave = emitCondition()
-        for register in state.changeable where register == 0 || register > 5 {
-            emit(.alu64(Opcode.and, register, imm: 0xff))
-        }
-        emit(Instruction(opcode: Opcode.gotoShort, offset: Int16(head - insns.count - 1)))
-        land(head)
-        land(leave)
-        state.join(before)
-        leaveLoop()
-    }
-
-    /// What a turn needs must be there before the first: R1–R5 may be lost inside.
-    private mutating func enterLoop() {
-        for register in 1...5 { state.kinds[register] = .nothing }
-        loopDepth += 1
-        depth += 1
-    }
-
-    private mutating func leaveLoop() {
-        loopDepth -= 1
-        depth -= 1
     }
 }

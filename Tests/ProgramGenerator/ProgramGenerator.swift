@@ -4,8 +4,10 @@ import Verifier
 /// Writes random programs that a verifier should accept: it builds statement by statement and knows what every register
 /// holds, so most of what it writes is safe by construction, while constants, widths and conditions are anything.
 ///
-/// Covered: arithmetic of both widths, all jumps, bounded loops, stack, context memory, maps and global data with all
-/// access sizes, constant and variable offsets, spilled pointers, atomics, helpers, subprogs, callbacks.
+/// Covered: arithmetic of both widths, all jumps, loops up and down with every exit, stack, maps and global data with all
+/// access sizes, constant and variable offsets, spilled pointers, atomics, helpers, subprogs, global functions, callbacks;
+/// as context plain memory, or the arguments of a struct_ops member: an object with fields to read and write, and
+/// pointers to others that may lead anywhere.
 package struct ProgramGenerator {
     package struct Options: Sendable {
         /// Statements of the main function, about five instructions each.
@@ -18,6 +20,8 @@ package struct ProgramGenerator {
         package var allowsMemoryHelpers = true
         /// What statements choose from, beside global data; several times for more of one.
         package var maps: [GeneratedMap] = [.array, .array, .hash, .hash, .percpuArray]
+        /// Of 100 programs, how many are members of a struct_ops type; the others work on plain memory.
+        package var memberPercentage = 35
 
         package init() {}
     }
@@ -29,9 +33,11 @@ package struct ProgramGenerator {
     var state = FrameState(stackBytes: 0)
     var statistics = GeneratedProgram.Statistics()
     let inputByteCount: Int
+    /// R6 of most functions is a `struct node`, else plain memory.
+    let hasNode: Bool
     /// Functions still to be written, with the calls that want their address.
     var pending: [PendingFunction] = []
-    private var subprogStarts = [0]
+    private var subprogs = [ProgramImage.Subprog(name: "f0", start: 0)]
     /// Nested statements end here.
     var depth = 0
     /// How many calls are around the function that is being written.
@@ -43,6 +49,8 @@ package struct ProgramGenerator {
         enum Kind {
             /// f(context, number, number, number).
             case subprog
+            /// f(node or number, number, two words or nothing), verified by itself.
+            case global
             /// f(index, stack pointer to two words).
             case loopCallback
             /// f(map, key, value, context): the value is 32 bytes.
@@ -58,7 +66,8 @@ package struct ProgramGenerator {
         self.seed = seed
         self.options = options
         random = SplitMix(seed: seed)
-        inputByteCount = 16 * (1 + random.below(6))
+        hasNode = random.chance(options.memberPercentage)
+        inputByteCount = hasNode ? GeneratedNodes.inputByteCount : 16 * (1 + random.below(6))
     }
 
     package consuming func generate() -> GeneratedProgram {
@@ -68,11 +77,17 @@ package struct ProgramGenerator {
         let input = (0..<inputByteCount).map { _ in UInt8(truncatingIfNeeded: random.next()) }
         let image = ProgramImage(
             name: "generated", section: "test", insns: insns,
-            subprogs: subprogStarts.enumerated().map { .init(name: "f\($0.offset)", start: $0.element) },
-            maps: GeneratedMap.allCases.map(\.description))
+            subprogs: subprogs, maps: GeneratedMap.allCases.map(\.description), btf: GeneratedTypes.btf)
         let context = ProgramContext(
-            name: "generated", arguments: .memory(byteCount: inputByteCount), result: .scalar,
-            helpers: GeneratedHelper.all, fuel: options.fuel)
+            name: "generated",
+            arguments: hasNode
+                ? .slots(prototype: GeneratedTypes.member, stub: nil) : .memory(byteCount: inputByteCount),
+            target: GeneratedTypes.btf, result: .scalar, helpers: GeneratedHelper.all,
+            writable: GeneratedTypes.fields.filter { $0.isWritable }.map {
+                ProgramContext.WritableField(
+                    structure: GeneratedTypes.node, offset: $0.offset, byteCount: $0.byteCount,
+                    allowsInnerOffsets: $0.isArray)
+            }, fuel: options.fuel)
         return GeneratedProgram(
             seed: seed, image: image, context: context, input: input, statistics: statistics)
     }
@@ -81,17 +96,27 @@ package struct ProgramGenerator {
 
     private mutating func writeMain() {
         state = FrameState(stackBytes: 160)
-        emit(.mov64(6, 1))
+        let kept = hasNode ? loadArguments() : nil
+        if !hasNode {
+            emit(.mov64(6, 1))
+            state.kinds[2] = .number
+        }
         state.kinds[6] = .context
-        state.kinds[2] = .number
-        for register: UInt8 in [0, 7, 8, 9] { writeNumber(to: register) }
+        for register: UInt8 in [0, 7, 8, 9] where state.kinds[Int(register)] != .number {
+            writeNumber(to: register)
+        }
         writeStatements(options.statements.lowerBound + random.below(options.statements.count))
+        if let kept { foldArguments(at: kept) }
         writeResult()
     }
 
     private mutating func writeFunction(_ function: PendingFunction) {
         let start = insns.count
-        subprogStarts.append(start)
+        subprogs.append(
+            ProgramImage.Subprog(
+                name: "f\(subprogs.count)", start: start,
+                function: hasNode ? GeneratedTypes.globalOfNode : GeneratedTypes.global,
+                isGlobal: function.kind == .global))
         for reference in function.references { insns[reference].imm = Int32(start - reference - 1) }
         callDepth = function.callDepth
         state = FrameState(stackBytes: 64)
@@ -103,6 +128,8 @@ package struct ProgramGenerator {
             emit(.mov64(7, 2))
             emit(.mov64(8, 3))
             emit(.mov64(9, 4))
+        case .global:
+            writeGlobalPrologue()
         case .loopCallback:
             // The two words stay reachable through R8: one to read, one to write.
             emit(.mov64(7, 1))
@@ -119,7 +146,7 @@ package struct ProgramGenerator {
         if state.kinds[8] == .nothing { state.kinds[8] = .number }
         emit(.mov64(0, imm: random.immediate()))
         writeStatements(1 + random.below(4))
-        if function.kind == .subprog { return writeResult() }
+        if function.kind == .subprog || function.kind == .global { return writeResult() }
         // A callback returns 0 to go on or 1 to stop, and leaves a trace in the word that it does not read: what one turn
         // hands to the next costs verification time without end in sight.
         emit(.store(.double, 8, 8, number()))
@@ -139,7 +166,7 @@ package struct ProgramGenerator {
         emit(.exit)
     }
 
-    private mutating func fold(_ register: UInt8) {
+    mutating func fold(_ register: UInt8) {
         emit(.alu64(Opcode.mul, 0, imm: 31))
         emit(.alu64(Opcode.xor, 0, register))
     }

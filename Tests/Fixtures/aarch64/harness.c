@@ -1,7 +1,7 @@
 /* Runs AArch64 machine code that a test has generated: harness INPUT OUTPUT.
  *
- * INPUT, little endian: a u64 that counts jobs; per job four u64 (bytes of code, offset of the entry in it, bytes of the
- * instance block, bytes of memory), then code, block and memory, each padded to 16 bytes. Code of the first job lies at
+ * INPUT, little endian: a u64 that counts jobs; per job six u64 (bytes of code, offset of the entry in it, bytes of the
+ * instance block, bytes of memory, second and third argument; the first is MEMORY), then code, block and memory, each padded to 16 bytes. Code of the first job lies at
  * CODE, that of the next behind it; blocks and memories of all jobs come to lie at BLOCK and MEMORY, one after the other
  * in time. OUTPUT: per job R0, then its block and its memory as the entry has left them, padded as above.
  *
@@ -114,11 +114,12 @@ int main(int argc, char **argv) {
     provide(164, for_each);
     __builtin___clear_cache((char *)HELPERS, (char *)HELPERS + 4096);
 
+    typedef uint64_t (*entry)(uint64_t, uint64_t, uint64_t);
     uint64_t jobs;
     memcpy(&jobs, next, sizeof jobs);
     next += sizeof jobs;
     while (jobs--) {
-        uint64_t job[4];
+        uint64_t job[6];
         memcpy(job, next, sizeof job);
         next += sizeof job;
         if (code + padded(job[0]) > (char *)CODE + CODE_BYTES || padded(job[2]) > DATA_BYTES ||
@@ -131,7 +132,7 @@ int main(int argc, char **argv) {
         next += padded(job[2]);
         memcpy(memory, next, job[3]);
         next += padded(job[3]);
-        uint64_t r0 = ((ops_entry_fn)(code + job[1]))(MEMORY, job[3]);
+        uint64_t r0 = ((entry)(code + job[1]))(MEMORY, job[4], job[5]);
         fwrite(&r0, sizeof r0, 1, output);
         fwrite(block, padded(job[2]), 1, output);
         fwrite(memory, padded(job[3]), 1, output);
