@@ -18,7 +18,7 @@ package struct BTF: Sendable {
 
     /// The ids of a kind, ascending, without decoding any type.
     package func ids(of kind: BTFKind) -> [TypeID] {
-        (0..<count).map { TypeID($0) }.filter { storage.record(of: $0)?.kind == kind }
+        (0..<count).lazy.map { TypeID($0) }.filter { storage.kind(of: $0) == kind }
     }
 
     /// The type of an id; `.void` for an id that is not in this BTF.

@@ -109,17 +109,17 @@ struct BTFGraphCheck {
         case .array:
             try checkSized(TypeID(rawValue: record.word(0)), id)
             let index = TypeID(rawValue: record.word(1))
-            guard storage.record(of: storage.resolve(index))?.kind == .int else {
+            guard storage.kind(of: storage.resolve(index)) == .int else {
                 throw wrong(id, index, "INT")
             }
         case .function:
-            guard storage.record(of: record.referent)?.kind == .prototype else {
+            guard storage.kind(of: record.referent) == .prototype else {
                 throw wrong(id, record.referent, "FUNC_PROTO")
             }
         case .dataSection:
             for index in 0..<record.vlen {
                 let target = TypeID(rawValue: record.word(3 * index))
-                switch storage.record(of: target)?.kind {
+                switch storage.kind(of: target) {
                 case .variable, .function: break
                 default: throw wrong(id, target, "VAR or FUNC")
                 }
@@ -147,7 +147,7 @@ struct BTFGraphCheck {
                     throw .badField(id: id, kind: record.kind.name, field: "member offset", value: bitOffset)
                 }
             } else {
-                switch storage.record(of: storage.resolve(type))?.kind {
+                switch storage.kind(of: storage.resolve(type)) {
                 case .int, .enumeration, .enum64: break
                 default: throw wrong(id, type, "INT or ENUM, as a bit field")
                 }
@@ -185,7 +185,7 @@ struct BTFGraphCheck {
 
     /// What is declared rather than being a type cannot be referred to as one.
     private func checkIsType(_ type: TypeID, _ id: TypeID) throws(BTFError) {
-        switch storage.record(of: type)?.kind {
+        switch storage.kind(of: type) {
         case .function, .variable, .dataSection, .declTag: throw wrong(id, type, "a type")
         default: break
         }

@@ -50,23 +50,48 @@ final class BTFStorage: Sendable {
         return type
     }
 
+    // What follows is asked tens of thousands of times in a load. It reads `words` in place: a `BTFRecord` would count
+    // a reference to them each time. Types of a base refer to the base alone.
+
+    /// nil for void and for what is not here.
+    func kind(of id: TypeID) -> BTFKind? {
+        let index = id.index - firstID
+        guard index >= 0 else { return base?.kind(of: id) }
+        return index < starts.count ? kind(at: Int(starts[index])) : nil
+    }
+
+    /// Only after the check: every stored record has a known kind.
+    private func kind(at start: Int) -> BTFKind {
+        BTFKind(rawValue: UInt8(words[start + 1] >> 24 & 0x1f)).unsafelyUnwrapped
+    }
+
     /// Follows typedefs, qualifiers and type tags.
     func resolve(_ id: TypeID) -> TypeID {
         var id = id
-        while let record = record(of: id), record.kind.isModifier { id = record.referent }
-        return id
+        while true {
+            let index = id.index - firstID
+            guard index >= 0 else { return base?.resolve(id) ?? id }
+            guard index < starts.count else { return id }
+            let start = Int(starts[index])
+            guard kind(at: start).isModifier else { return id }
+            id = TypeID(rawValue: words[start + 2])
+        }
     }
 
     /// See `BTF.byteCount(of:)`.
     func byteCount(of id: TypeID) -> Int? {
-        guard let record = record(of: resolve(id)) else { return nil }
-        switch record.kind {
-        case .int, .struct, .union, .enumeration, .enum64, .float, .dataSection: return record.size
+        let resolved = resolve(id), index = resolved.index - firstID
+        guard index >= 0 else { return base?.byteCount(of: resolved) }
+        guard index < starts.count else { return nil }
+        let start = Int(starts[index])
+        switch kind(at: start) {
+        case .int, .struct, .union, .enumeration, .enum64, .float, .dataSection: return Int(words[start + 2])
         case .pointer: return 8
-        case .variable: return byteCount(of: record.referent)
+        case .variable: return byteCount(of: TypeID(rawValue: words[start + 2]))
         case .array:
-            guard let size = byteCount(of: TypeID(rawValue: record.word(0))) else { return nil }
-            let (product, overflow) = size.multipliedReportingOverflow(by: Int(record.word(2)))
+            // Element, index, count.
+            guard let size = byteCount(of: TypeID(rawValue: words[start + 3])) else { return nil }
+            let (product, overflow) = size.multipliedReportingOverflow(by: Int(words[start + 5]))
             return overflow ? nil : product
         default: return nil
         }

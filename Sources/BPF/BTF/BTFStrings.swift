@@ -44,18 +44,21 @@ struct BTFNameClasses {
     init(_ strings: BTFStrings) {
         self.strings = strings
         let both = Self.isIdentifierTail | Self.isPrintable
-        classes = [UInt8](repeating: 0, count: strings.bytes.count)
+        let byteClasses = Self.byteClasses
         var tail: UInt8 = both
-        for index in strings.bytes.indices.reversed() {
-            let byte = strings.bytes[index]
-            if byte == 0 {
-                tail = both
-            } else {
-                if !Self.isIdentifierByte(byte) { tail &= ~Self.isIdentifierTail }
-                if byte < 0x20 || byte > 0x7e { tail &= ~Self.isPrintable }
+        classes = [UInt8](unsafeUninitializedCapacity: strings.bytes.count) { classes, count in
+            for index in strings.bytes.indices.reversed() {
+                let byte = strings.bytes[index]
+                tail = byte == 0 ? both : tail & byteClasses[Int(byte)]
+                classes[index] = tail
             }
-            classes[index] = tail
+            count = strings.bytes.count
         }
+    }
+
+    /// By byte: what a name that has it can still be.
+    private static let byteClasses = (UInt8(0)...255).map { byte -> UInt8 in
+        (isIdentifierByte(byte) ? isIdentifierTail : 0) | ((0x20...0x7e).contains(byte) ? isPrintable : 0)
     }
 
     /// nil if the name is as the rule wants it, else what is wrong with it.

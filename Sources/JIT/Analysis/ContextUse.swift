@@ -57,7 +57,9 @@ struct ContextUse: Equatable {
         while let pc = work.popLast() {
             guard var knowledge = known[pc] else { continue }
             guard ContextUse.step(request, pc, &knowledge) else { return nil }
-            for next in program.successors(of: pc, in: shape.range) where program.facts[next].isReachable {
+            let (next, target) = program.image.insns[pc].successors(at: pc)
+            for case let next? in [next, target] {
+                guard shape.range.contains(next), program.facts[next].isReachable else { continue }
                 var joined = known[next] ?? knowledge
                 joined.join(knowledge)
                 if joined != known[next] {
@@ -143,22 +145,18 @@ struct ContextUse: Equatable {
     }
 }
 
-extension VerifiedProgram {
-    /// Instructions that may run after `pc`, as far as they lie in `range`.
-    fileprivate func successors(of pc: Int, in range: Range<Int>) -> [Int] {
-        let insn = image.insns[pc]
-        var next: [Int]
-        switch insn.opcode {
-        case Opcode.exit: next = []
-        case Opcode.gotoShort: next = [pc + 1 + Int(insn.offset)]
-        case Opcode.gotoLong: next = [pc + 1 + Int(insn.imm)]
-        case Opcode.call: next = [pc + 1]
-        case Opcode.loadImm64: next = [pc + 2]
+extension Instruction {
+    /// Instructions that may run after this one: the next, and where it jumps to.
+    fileprivate func successors(at pc: Int) -> (next: Int?, target: Int?) {
+        switch opcode {
+        case Opcode.exit: return (nil, nil)
+        case Opcode.gotoShort: return (nil, pc + 1 + Int(offset))
+        case Opcode.gotoLong: return (nil, pc + 1 + Int(imm))
+        case Opcode.call: return (pc + 1, nil)
+        case Opcode.loadImm64: return (pc + 2, nil)
         default:
-            let isJump = insn.instructionClass == .jmp || insn.instructionClass == .jmp32
-            next = isJump ? [pc + 1, pc + 1 + Int(insn.offset)] : [pc + 1]
+            let isJump = instructionClass == .jmp || instructionClass == .jmp32
+            return (pc + 1, isJump ? pc + 1 + Int(offset) : nil)
         }
-        next.removeAll { !range.contains($0) }
-        return next
     }
 }
