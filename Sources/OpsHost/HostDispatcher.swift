@@ -2,7 +2,9 @@ package import ControlAPI
 
 extension RuntimeHost {
     /// Answers any method but simulations, which take their time and report progress (`simulate`).
-    package func handle(_ request: RuntimeRequest) throws(Refusal) -> HostResult {
+    ///
+    /// - Parameter object: the request's object, where it did not come as text.
+    package func handle(_ request: RuntimeRequest, object: [UInt8]? = nil) throws(Refusal) -> HostResult {
         if request.method == RuntimeVerb.restore.rawValue {
             return try restore(try RuntimeHost.decode(request.parameters))
         }
@@ -13,9 +15,11 @@ extension RuntimeHost {
         switch method {
         case .registryList:
             return HostResult(RegistrationsReply(try list(try RuntimeHost.decode(parameters))).json)
-        case .registryRegister: return try register(try RuntimeHost.decode(parameters), uid: request.uid)
+        case .registryRegister:
+            return try register(try RuntimeHost.decode(parameters), object: object, uid: request.uid)
         case .registryUnregister: return try unregister(try RuntimeHost.decode(parameters))
-        case .registryUpdate: return try update(try RuntimeHost.decode(parameters), uid: request.uid)
+        case .registryUpdate:
+            return try update(try RuntimeHost.decode(parameters), object: object, uid: request.uid)
         case .registryDump: return try RuntimeHost.encode(try dump(try RuntimeHost.decode(parameters)))
         case .programList:
             let records = try programs(try RuntimeHost.decode(parameters))

@@ -21,8 +21,11 @@ extension RuntimeHost {
         return described(found)
     }
 
-    package func register(_ parameters: RegisterParameters, uid: UInt32) throws(Refusal) -> HostResult {
-        let bytes = try RuntimeHost.object(parameters.object)
+    /// - Parameter object: the object's bytes; nil: they stand in `parameters`.
+    package func register(
+        _ parameters: RegisterParameters, object: [UInt8]? = nil, uid: UInt32
+    ) throws(Refusal) -> HostResult {
+        let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
         let file = parameters.file ?? "object"
         var options = LoadOptions(maps: parameters.maps, uid: uid, loadedAt: RuntimeHost.now)
         guard parameters.keepGoing == true else {
@@ -80,8 +83,11 @@ extension RuntimeHost {
             RegistrationsReply(before.filter { $0.id == info.id }).json, removed: [info.id])
     }
 
-    package func update(_ parameters: UpdateParameters, uid: UInt32) throws(Refusal) -> HostResult {
-        let bytes = try RuntimeHost.object(parameters.object)
+    /// - Parameter object: as of `register`.
+    package func update(
+        _ parameters: UpdateParameters, object: [UInt8]? = nil, uid: UInt32
+    ) throws(Refusal) -> HostResult {
+        let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
         let wanted = try parameters.selector.required()
         let options = LoadOptions(maps: parameters.map.map { [$0] }, uid: uid, loadedAt: RuntimeHost.now)
         return try refusing { () throws(OpsError) in
@@ -161,6 +167,11 @@ extension RuntimeHost {
                 state: info.state.name, refs: info.refs, linkID: info.linkID, objectSha256: info.objectSHA256,
                 variable: names[info.id] ?? info.name)
         }
+    }
+
+    private static func bytes(_ object: [UInt8]?, orIn base64: String) throws(Refusal) -> [UInt8] {
+        if let object { return object }
+        return try RuntimeHost.object(base64)
     }
 
     static func object(_ base64: String) throws(Refusal) -> [UInt8] {

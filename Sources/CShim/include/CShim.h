@@ -72,6 +72,8 @@ uint64_t ops_run_repeated(const void *entry, uint64_t r1, uint64_t r2, uint64_t 
 int ops_memfd_create(const char *name, unsigned int flags);
 /// fcntl(F_ADD_SEALS) with WRITE|GROW|SHRINK|SEAL. Returns -1 and sets errno.
 int ops_seal_write(int fd);
+/// The same with GROW|SHRINK|SEAL: the file keeps its size.
+int ops_seal_size(int fd);
 
 /// The calling process gets SIGKILL when the thread that started it ends. Returns -1 and sets errno.
 int ops_die_with_parent(void);

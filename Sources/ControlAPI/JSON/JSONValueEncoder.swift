@@ -9,16 +9,19 @@ extension JSONValue {
 
     /// `linkID` → `link_id`: an underscore goes before a capital that follows a small letter or digit.
     package static func wireName(_ swiftName: String) -> String {
-        var wire = ""
-        var previous: Character?
-        for character in swiftName {
-            if character.isUppercase, let previous, !previous.isUppercase, previous != "_" {
-                wire.append("_")
+        // Names in Swift are ASCII here; `Character` would look each letter up in Unicode's tables.
+        func isCapital(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
+        var wire: [UInt8] = []
+        wire.reserveCapacity(swiftName.utf8.count + 4)
+        var previous: UInt8?
+        for byte in swiftName.utf8 {
+            if isCapital(byte), let previous, !isCapital(previous), previous != UInt8(ascii: "_") {
+                wire.append(UInt8(ascii: "_"))
             }
-            wire.append(contentsOf: character.lowercased())
-            previous = character
+            wire.append(isCapital(byte) ? byte | 0x20 : byte)
+            previous = byte
         }
-        return wire
+        return String(decoding: wire, as: UTF8.self)
     }
 }
 

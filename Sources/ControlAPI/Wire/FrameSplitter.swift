@@ -13,6 +13,9 @@ package struct FrameSplitter: Sendable {
     /// Most bytes of a request, the NUL not counted.
     package static let requestBytesMax = 64 << 20
 
+    private static let largePiece = 64 << 10
+    private static let largeFrame = 1 << 20
+
     private var bytes: [UInt8] = []
     /// Where the first frame not yet handed out begins.
     private var start = 0
@@ -32,6 +35,10 @@ package struct FrameSplitter: Sendable {
             bytes.removeFirst(start)
             scanned -= start
             start = 0
+        }
+        // A frame that does not come in one piece is an object file: room for a usual one at once.
+        if bytes.count > Self.largePiece, bytes.capacity < Self.largeFrame {
+            bytes.reserveCapacity(Self.largeFrame)
         }
         bytes.append(contentsOf: piece)
     }

@@ -9,19 +9,26 @@ package struct RuntimeRequest: Equatable, Sendable {
     package var parameters: JSONValue
     /// Who asks, and so who pays.
     package var uid: UInt32
+    /// Bytes of the object that goes with the request, in memory that both sides share; the parameters' own is empty then.
+    package var objectByteCount: Int?
 
-    package init(serial: Int64, method: String, parameters: JSONValue = [:], uid: UInt32 = 0) {
+    package init(
+        serial: Int64, method: String, parameters: JSONValue = [:], uid: UInt32 = 0,
+        objectByteCount: Int? = nil
+    ) {
         self.serial = serial
         self.method = method
         self.parameters = parameters
         self.uid = uid
+        self.objectByteCount = objectByteCount
     }
 
     package var json: JSONValue {
-        [
+        let json: JSONValue = [
             "serial": .integer(serial), "method": .string(method), "parameters": parameters,
             "uid": .integer(Int64(uid)),
         ]
+        return objectByteCount.map { json.setting("object_bytes", to: .integer(Int64($0))) } ?? json
     }
 
     /// nil: not one of ours; the peer is broken, and the connection of no more use.
@@ -32,7 +39,8 @@ package struct RuntimeRequest: Equatable, Sendable {
         else { return nil }
         self.init(
             serial: serial, method: method, parameters: parameters,
-            uid: UInt32(clamping: json["uid"]?.integer ?? 0))
+            uid: UInt32(clamping: json["uid"]?.integer ?? 0),
+            objectByteCount: json["object_bytes"]?.integer.map { Int($0) })
     }
 }
 

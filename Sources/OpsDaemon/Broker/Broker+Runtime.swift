@@ -23,7 +23,7 @@ extension Broker {
         }
         var serial: Int64 = 0
         serial = connection.send(
-            pending.method.rawValue, pending.call.parameters, uid: pending.peer.uid
+            pending.method.rawValue, pending.call.parameters, object: pending.object, uid: pending.peer.uid
         ) { [self] reply, added, removed in
             guard !reply.continues else {
                 if pending.method == .mapFollow {

@@ -88,7 +88,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     // MARK: Calls
 
-    func receive(_ call: Call, from client: ClientConnection) {
+    /// - Parameter object: the bytes that the parameters have in base64, if they have been decoded.
+    func receive(_ call: Call, object: [UInt8]?, from client: ClientConnection) {
         guard call.interface != ServiceInterface.name else {
             return client.finish(call.oneway ? nil : ServiceInterface.answer(call))
         }
@@ -101,7 +102,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         guard method.access == .everybody || access.isAdministrator(peer) else {
             return refuse(call, peer, client)
         }
-        answer(PendingCall(call, method, peer: peer, client: client))
+        answer(PendingCall(call, object: object, method, peer: peer, client: client))
     }
 
     private func refuse(_ call: Call, _ peer: Peer, _ client: ClientConnection) {

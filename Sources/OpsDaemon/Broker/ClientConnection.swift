@@ -95,15 +95,28 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
         }
     }
 
-    private static func parse(_ frame: [UInt8]) -> Result<Call, CallError> {
-        do throws(CallError) { return .success(try Call(frame: frame)) } catch { return .failure(error) }
+    private typealias Parsed = (call: Call, object: [UInt8]?)
+
+    private static func parse(_ frame: [UInt8]) -> Result<Parsed, CallError> {
+        do throws(CallError) {
+            let call = try Call(frame: frame)
+            guard
+                call.method == Method.registryRegister.rawValue
+                    || call.method == Method.registryUpdate.rawValue
+            else { return .success((call, nil)) }
+            // What is no base 64 goes on as it is: the runtime says what is wrong with it.
+            let object = call.parameters["object"]?.string.flatMap(Base64.decode)
+            return .success((call, object))
+        } catch {
+            return .failure(error)
+        }
     }
 
-    private func take(_ parsed: Result<Call, CallError>) {
+    private func take(_ parsed: Result<Parsed, CallError>) {
         guard !isClosing else { return }
         account(frames.pendingByteCount)
         switch parsed {
-        case .success(let call): broker.receive(call, from: self)
+        case .success(let (call, object)): broker.receive(call, object: object, from: self)
         case .failure(let error):
             // Nobody knows what the peer meant, or where its next call begins.
             refuseAndClose(Refusal("protocol", errno: 71, "\(error)"))

@@ -3,6 +3,8 @@ import ControlAPI
 /// A call that the runtime has to answer, from its arrival to its reply.
 final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop.
     let call: Call
+    /// Its object's bytes, if they have been decoded.
+    let object: [UInt8]?
     let method: Method
     let peer: Peer
     /// nil once the client has gone: the work goes on, nobody hears of it.
@@ -13,8 +15,9 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     /// A simulation's run.
     var run: SimulationRun?
 
-    init(_ call: Call, _ method: Method, peer: Peer, client: ClientConnection) {
+    init(_ call: Call, object: [UInt8]?, _ method: Method, peer: Peer, client: ClientConnection) {
         self.call = call
+        self.object = object
         self.method = method
         self.peer = peer
         self.client = client

@@ -40,13 +40,24 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             .map { self.channel = $0 }
     }
 
+    /// - Parameter object: the bytes that `parameters` have in base64 as `object`.
     @discardableResult
     func send(
-        _ method: String, _ parameters: JSONValue, uid: UInt32 = 0, _ answer: @escaping Answer
+        _ method: String, _ parameters: JSONValue, object: [UInt8]? = nil, uid: UInt32 = 0,
+        _ answer: @escaping Answer
     ) -> Int64 {
         lastSerial += 1
-        waiting[lastSerial] = answer
-        let request = RuntimeRequest(serial: lastSerial, method: method, parameters: parameters, uid: uid)
+        var request = RuntimeRequest(serial: lastSerial, method: method, parameters: parameters, uid: uid)
+        if let object, process.window.put(object) {
+            request.parameters = parameters.setting("object", to: "")
+            request.objectByteCount = object.count
+            waiting[lastSerial] = { [process] reply, added, removed in
+                if !reply.continues { process.window.empty() }
+                answer(reply, added, removed)
+            }
+        } else {
+            waiting[lastSerial] = answer
+        }
         channel?.writeAndFlush(ByteBuffer(bytes: request.json.frame), promise: nil)
         return lastSerial
     }

@@ -16,18 +16,22 @@ import Synchronization
 enum RuntimeRole {
     /// The broker's end of the socketpair is our descriptor 3.
     static let descriptor: CInt = 3
+    /// The file of the window in which objects come (`ObjectWindow`).
+    static let windowDescriptor: CInt = 4
 
     static func run() -> Never {
         // The broker's terminal is not ours: it tells us to stop by closing the connection.
         signal(SIGINT, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
         // Whatever the broker inherited and did not know of.
-        ops_close_from(descriptor + 1)
+        ops_close_from(windowDescriptor + 1)
         ops_keep_freed_memory()
         if let complaint = CodeTools.complaint { say("opsd: \(complaint)") }
         guard ops_die_with_parent() == 0, getppid() != 1 else { exit(0) }
         do {
-            try RuntimeServer(UnixSocket(owning: descriptor)).serve()
+            let window = try ObjectWindow(descriptor: windowDescriptor, isWritable: false)
+            close(windowDescriptor)
+            try RuntimeServer(UnixSocket(owning: descriptor), window).serve()
         } catch {
             say("opsd: runtime: \(error)")
             exit(1)

@@ -6,6 +6,7 @@ import Synchronization
 /// The runtime's side of the socketpair.
 final class RuntimeServer {
     private let socket: UnixSocket
+    private let window: ObjectWindow
     private let writer: FrameWriter
     private let host: RuntimeHost
     private let control: WorkThread
@@ -14,8 +15,9 @@ final class RuntimeServer {
     private let followers: FollowThreads
     private var frames = FrameSplitter(limit: Int(Int32.max))
 
-    init(_ socket: UnixSocket) throws {
+    init(_ socket: UnixSocket, _ window: ObjectWindow) throws {
         self.socket = socket
+        self.window = window
         let writer = FrameWriter(socket.descriptor)
         self.writer = writer
         // Core tells its news on the thread that works on the request: so they can be told apart by it.
@@ -38,12 +40,12 @@ final class RuntimeServer {
                 guard let request = RuntimeRequest(frame: frame) else {
                     throw SystemFailure("a request of the broker", errno: EPROTO)
                 }
-                dispatch(request)
+                try dispatch(request)
             }
         }
     }
 
-    private func dispatch(_ request: RuntimeRequest) {
+    private func dispatch(_ request: RuntimeRequest) throws {
         switch request.method {
         case RuntimeVerb.ping.rawValue:
             writer.answer(request.serial, ["busy_s": .integer(control.busySeconds)])
@@ -58,14 +60,24 @@ final class RuntimeServer {
             followers.start(request)
         default:
             let thread = RuntimeServer.isQuery(request.method) ? query : control
+            let object = try object(of: request)
             thread.run(serial: request.serial) { [host, writer] in
                 do throws(Refusal) {
-                    writer.answer(request.serial, try host.handle(request))
+                    writer.answer(request.serial, try host.handle(request, object: object))
                 } catch {
                     writer.send(.answer(serial: request.serial, Reply(error), added: [], removed: []))
                 }
             }
         }
+    }
+
+    /// The object that a request has left in the window.
+    private func object(of request: RuntimeRequest) throws -> [UInt8]? {
+        guard let count = request.objectByteCount else { return nil }
+        guard let object = window.read(count) else {
+            throw SystemFailure("a request of the broker", errno: EPROTO)
+        }
+        return object
     }
 
     private static func isQuery(_ method: String) -> Bool {

@@ -6,10 +6,12 @@ struct RuntimeProcess: Sendable {
     let pid: pid_t
     /// Connected to the child's descriptor 3. Whoever takes the value closes it.
     let descriptor: CInt
+    /// Shared with the child, which has its file as descriptor 4.
+    let window: ObjectWindow
 
     /// Starts `opsd --runtime`.
     ///
-    /// The child gets descriptors 0, 1, 2 and its end of the socketpair; all of ours close on exec, what we inherited it
+    /// The child gets descriptors 0, 1, 2, its end of the socketpair and the window's file; all of ours close on exec, what we inherited it
     /// closes itself, and none of systemd's variables reach it. Must be called on a thread that lives as long as we do: the kernel kills the child
     /// when the thread that started it ends.
     static func start() throws(StartFailure) -> RuntimeProcess {
@@ -18,12 +20,19 @@ struct RuntimeProcess: Sendable {
             throw StartFailure("\(error.call): \(error.text)")
         }
         defer { close(theirs) }
+        let window: ObjectWindow, file: CInt
+        do throws(StartFailure) { (window, file) = try makeWindow() } catch {
+            close(ours)
+            throw error
+        }
+        defer { close(file) }
 
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         // dup2 clears close-on-exec, also where both numbers are equal.
         posix_spawn_file_actions_adddup2(&actions, theirs, RuntimeRole.descriptor)
+        posix_spawn_file_actions_adddup2(&actions, file, RuntimeRole.windowDescriptor)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -48,7 +57,17 @@ struct RuntimeProcess: Sendable {
             close(ours)
             throw StartFailure("cannot start the runtime: \(String(cString: strerror(result)))")
         }
-        return RuntimeProcess(pid: pid, descriptor: ours)
+        return RuntimeProcess(pid: pid, descriptor: ours, window: window)
+    }
+
+    /// - Returns: our side, and a descriptor of the file that the child does not find under the numbers it is given.
+    private static func makeWindow() throws(StartFailure) -> (ObjectWindow, CInt) {
+        let file = try ObjectWindow.makeFile()
+        defer { close(file) }
+        let window = try ObjectWindow(descriptor: file, isWritable: true)
+        let high = fcntl(file, F_DUPFD_CLOEXEC, RuntimeRole.windowDescriptor + 1)
+        guard high >= 0 else { throw StartFailure("fcntl: \(String(cString: strerror(errno)))") }
+        return (window, high)
     }
 
     static func describe(_ status: CInt) -> String {
