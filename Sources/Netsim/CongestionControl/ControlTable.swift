@@ -5,6 +5,7 @@ internal import OpsCore
 /// The congestion controls that one world knows, by number: built-ins and instances of registrations.
 final class ControlTable {
     struct Entry {
+        /// The ops name, or `ControlSpec.key` with values.
         let name: String
         let attachment: Attachment
         /// Hex of the object file; nil for a built-in.
@@ -50,6 +51,11 @@ final class ControlTable {
             all.append(instance)
         }
         return all
+    }
+
+    /// Of the object behind an ops name, with whatever values in its variables.
+    func objectSHA256(of name: String) -> String? {
+        entries.first { $0.name == name || $0.name.hasPrefix(name + "{") }?.objectSHA256
     }
 
     func find(_ name: String) -> Entry? { entries.first { $0.name == name } }

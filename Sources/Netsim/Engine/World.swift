@@ -187,9 +187,10 @@ package final class World {
         var path = paths
         for (index, specIndex) in flowSpecs.enumerated() {
             let spec = scenario.flows[specIndex]
-            guard let control = controls.find(spec.cc), let receiverControl = controls.find(spec.receiverCC)
+            guard let control = controls.find(spec.control.key),
+                let receiverControl = controls.find(spec.receiverControl.key)
             else {
-                let missing = controls.find(spec.cc) == nil ? spec.cc : spec.receiverCC
+                let missing = controls.find(spec.control.key) == nil ? spec.cc : spec.receiverCC
                 throw OpsError(
                     "not-found", errno: OpsError.enoent,
                     "flow '\(spec.name)': there is no congestion control '\(missing)'",

@@ -51,7 +51,7 @@ extension World {
         json.key("object_sha256")
         json.object { json in
             for name in scenario.controlNames {
-                if let digest = controls.find(name)?.objectSHA256 {
+                if let digest = controls.objectSHA256(of: name) {
                     json.member(name, digest)
                 } else {
                     json.null(name)
@@ -74,6 +74,7 @@ extension World {
         json.object { json in
             json.member("name", flowNames[index])
             json.member("cc", scenario.flows[flowSpecs[index]].cc)
+            writeParams(scenario.flows[flowSpecs[index]].params, &json)
             json.member("goodput_bps", goodput, digits: 0)
             json.member("bytes_acked", statistics.bytesAcked(flow))
             json.member("retransmitted_packets", statistics.retransmissions(flow))
@@ -102,6 +103,14 @@ extension World {
             }
             writeSlowdown(index, &json)
             if let failure = statistics.failure { json.member("error", failure.text) }
+        }
+    }
+
+    private func writeParams(_ params: [String: String], _ json: inout JSONWriter) {
+        guard !params.isEmpty else { return }
+        json.key("params")
+        json.object { json in
+            for (name, value) in params.sorted(by: { $0.key < $1.key }) { json.member(name, value) }
         }
     }
 

@@ -124,6 +124,29 @@ package struct Scenario: Equatable, Sendable {
         package var stop: Int64
         package var ecn: Bool
         package var app: AppSpec
+        /// Values of the object's global variables, as text, by name.
+        package var params: [String: String] = [:]
+        /// The receiving socket has them too: `receiver_cc` is not given.
+        package var receiverHasParams = true
+
+        package var control: ControlSpec { ControlSpec(name: cc, params: params) }
+        package var receiverControl: ControlSpec {
+            ControlSpec(name: receiverCC, params: receiverHasParams ? params : [:])
+        }
+    }
+
+    /// A congestion control as flows ask for it.
+    package struct ControlSpec: Equatable, Sendable {
+        /// The ops name.
+        package var name: String
+        package var params: [String: String]
+
+        /// `bpf_cubic`, or `bpf_cubic{beta=717}`: one per world and set of values.
+        package var key: String {
+            guard !params.isEmpty else { return name }
+            let values = params.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }
+            return name + "{" + values.joined(separator: ",") + "}"
+        }
     }
 
     /// Ops names that flows use, in order of first use.
@@ -133,6 +156,17 @@ package struct Scenario: Equatable, Sendable {
             for name in [flow.cc, flow.receiverCC] where !names.contains(name) { names.append(name) }
         }
         return names
+    }
+
+    /// What flows use, each once, in order of first use.
+    package var controls: [ControlSpec] {
+        var all: [ControlSpec] = []
+        for flow in flows {
+            for control in [flow.control, flow.receiverControl] where !all.contains(control) {
+                all.append(control)
+            }
+        }
+        return all
     }
 
     package var flowCount: Int { flows.reduce(0) { $0 + $1.count } }
@@ -145,6 +179,7 @@ package struct Scenario: Equatable, Sendable {
         package static let hops = 16
         package static let duration: Int64 = 86_400 * 1_000_000_000
         package static let rate: UInt64 = 100_000_000_000
+        package static let params = 64
         package static let crossSources = 1000
         package static let rateSteps = 1000
         package static let outages = 1000

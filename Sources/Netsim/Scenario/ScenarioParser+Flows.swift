@@ -26,7 +26,7 @@ extension ScenarioParser {
         _ node: ScenarioNode, links: [String], drafts: [LinkDraft], duration: Int64
     ) throws(OpsError) -> Scenario.FlowSpec {
         let members = try node.mapping([
-            "name", "count", "cc", "receiver_cc", "path", "rtt", "start", "stop", "app", "ecn",
+            "name", "count", "cc", "receiver_cc", "path", "rtt", "start", "stop", "app", "ecn", "params",
         ])
         guard let name = members["name"] else { throw node.refuse("name is missing", accepted: "name: a") }
         guard let cc = members["cc"] else { throw node.refuse("cc is missing", accepted: "cc: cubic") }
@@ -50,12 +50,27 @@ extension ScenarioParser {
         if let node = members["stop"], stop <= start {
             throw node.refuse("not after start", accepted: "start before stop")
         }
-        return Scenario.FlowSpec(
+        var flow = Scenario.FlowSpec(
             name: try name.name(),
             count: Int(try members["count"]?.integer(1...UInt64(Scenario.Limit.flows)) ?? 1),
             cc: try cc.name(), receiverCC: receiverCC, path: hops, rtt: rtt,
             start: start, stop: min(stop, duration), ecn: try members["ecn"]?.boolean() ?? false,
             app: try parseApp(members["app"]))
+        if let node = members["params"] { flow.params = try parseParams(node, cc: flow.cc) }
+        flow.receiverHasParams = members["receiver_cc"] == nil
+        return flow
+    }
+
+    /// Their types are the object's own business, so that values stay text here.
+    private func parseParams(_ node: ScenarioNode, cc: String) throws(OpsError) -> [String: String] {
+        guard !Scenario.builtinControls.contains(cc) else {
+            throw node.refuse("the built-in '\(cc)' has no variables to set", accepted: "no params")
+        }
+        var params: [String: String] = [:]
+        for (key, value) in try node.entries(limit: Scenario.Limit.params) {
+            params[try key.name()] = try value.title()
+        }
+        return params
     }
 
     func parsePath(_ node: ScenarioNode, links: [String]) throws(OpsError) -> [Int] {

@@ -90,16 +90,25 @@ package struct Simulation: Sendable {
     private func instantiate(
         _ memory: SocketMemory, into controls: ControlTable
     ) throws(OpsError) -> WorldInstance? {
-        var maps: [StructOpsMap] = []
+        var maps: [(control: Scenario.ControlSpec, map: StructOpsMap, id: UInt32)] = []
         // The caller's references keep the maps until the world has its own.
-        defer { for map in maps { map.put() } }
-        for name in scenario.controlNames where controls.find(name) == nil {
-            guard let map = subsystem.get(name) else {
-                throw OpsError(
-                    "not-found", errno: OpsError.enoent, "there is no congestion control '\(name)'",
-                    suggestion: "register an object whose struct has .name = \"\(name)\"")
+        defer {
+            for entry in maps {
+                if entry.id != entry.map.id { runtime.close(variant: entry.id) }
+                entry.map.put()
             }
-            maps.append(map)
+        }
+        for control in scenario.controls where controls.find(control.key) == nil {
+            guard let map = subsystem.get(control.name) else {
+                throw OpsError(
+                    "not-found", errno: OpsError.enoent,
+                    "there is no congestion control '\(control.name)'",
+                    suggestion: "register an object whose struct has .name = \"\(control.name)\"")
+            }
+            maps.append((control, map, map.id))
+            guard !control.params.isEmpty else { continue }
+            maps[maps.count - 1].id = try runtime.makeVariant(
+                of: map.id, values: control.params, uid: options.uid)
         }
         guard !maps.isEmpty else { return nil }
         var configuration = Instance.Configuration()
@@ -108,10 +117,10 @@ package struct Simulation: Sendable {
         let instances = try runtime.instantiate(
             maps.map(\.id), world: nil, arena: memory.arena, configuration: configuration, uid: options.uid)
         let digests = try objectDigests()
-        for (map, ops) in zip(maps, instances.ops) {
+        for (entry, ops) in zip(maps, instances.ops) {
             controls.add(
-                name: map.opsName ?? "", ops: ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self),
-                block: ops.block, objectSHA256: digests[map.id], instance: ops)
+                name: entry.control.key, ops: ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self),
+                block: ops.block, objectSHA256: digests[entry.map.id], instance: ops)
         }
         return instances
     }

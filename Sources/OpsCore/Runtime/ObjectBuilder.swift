@@ -10,7 +10,9 @@ struct ObjectBuilder {
     let linked: LinkedObject
     let options: LoadOptions
 
-    func build(name: String, sha256: String, spec: ObjectSpec) throws(OpsError) -> PreparedObject {
+    func build(
+        name: String, sha256: String, image: [UInt8], spec: ObjectSpec
+    ) throws(OpsError) -> PreparedObject {
         let maps = linked.maps.map(\.creatable)
         let layout = try InstanceLayout.make(for: maps)
         let helpers = target.owner.helperTable()
@@ -43,7 +45,8 @@ struct ObjectBuilder {
             throw OpsError("memory", errno: error.errno, "code of object '\(name)': \(error)")
         }
         return PreparedObject(
-            name: name, sha256: sha256, license: linked.license, target: target.profile.btf, btf: linked.btf,
+            name: name, sha256: sha256, image: image, license: linked.license, target: target.profile.btf,
+            btf: linked.btf,
             maps: maps, contents: contents(), layout: layout, programs: programs,
             structOps: try structOps(results), mismatched: mismatched(spec), code: code)
     }

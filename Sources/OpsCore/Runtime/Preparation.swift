@@ -28,7 +28,7 @@ struct Preparation {
                     keepsGoing: options.keepGoing))
         }
         let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
-        let prepared = try builder.build(name: name, sha256: sha256, spec: spec)
+        let prepared = try builder.build(name: name, sha256: sha256, image: bytes, spec: spec)
         core.cache.insert(prepared, for: key(sha256))
         return prepared
     }

@@ -10,6 +10,8 @@ final class PreparedObject: Sendable {
     let name: String
     /// Lower-case hex.
     let sha256: String
+    /// The file itself, to make the object again with other values in it.
+    let image: [UInt8]
     let license: String
     let target: RegisteredBTF
     let btf: BTF?
@@ -24,13 +26,14 @@ final class PreparedObject: Sendable {
     let code: CodeUnit
 
     init(
-        name: String, sha256: String, license: String, target: RegisteredBTF, btf: BTF?,
+        name: String, sha256: String, image: [UInt8], license: String, target: RegisteredBTF, btf: BTF?,
         maps: [MapDescription],
         contents: [Int: [UInt8]], layout: InstanceLayout, programs: [PreparedProgram],
         structOps: [PreparedStructOps], mismatched: [String: OpsError], code: CodeUnit
     ) {
         self.name = name
         self.sha256 = sha256
+        self.image = image
         self.license = license
         self.target = target
         self.btf = btf
