@@ -58,6 +58,8 @@ package struct BodyNeeds: OptionSet, Hashable, Sendable {
     package static let fuel = BodyNeeds(rawValue: 4)
     /// No need but a promise: R0 has nothing above its lower half.
     package static let narrowResult = BodyNeeds(rawValue: 8)
+    /// To be at a multiple of `CodeUnit.alignment`: it has loops that were placed so. Not needed to run, only to run fast.
+    package static let cacheLine = BodyNeeds(rawValue: 16)
     package static let all: BodyNeeds = [.context, .block, .fuel]
 
     /// Argument `index` (0…5) in the register where C passes it, with nothing above its width: a body whose context is

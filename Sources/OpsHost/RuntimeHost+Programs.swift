@@ -81,7 +81,9 @@ struct ProgramListing {
 
     /// The machine code, cut where a BPF instruction begins. There is no disassembler here: the bytes are for one.
     func machineLines(_ code: [UInt8], insnOffsets: [Int]) -> [DumpLine] {
+        // Code need not stand in the order of its instructions.
         let starts = texts.indices.filter { !texts[$0].isEmpty && $0 < insnOffsets.count }
+            .sorted { (insnOffsets[$0], $0) < (insnOffsets[$1], $1) }
         var lines: [DumpLine] = []
         var last = 0
         for (number, index) in starts.enumerated() {

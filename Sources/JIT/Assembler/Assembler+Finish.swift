@@ -1,4 +1,4 @@
-/// Shortening of jumps and filling in of distances.
+/// Shortening of jumps, places of loops, and filling in of distances.
 extension Assembler {
     /// Finished code, and where the bytes of interest went.
     struct Output {
@@ -10,11 +10,12 @@ extension Assembler {
     /// Shortens every jump whose target is near, then fills in all distances.
     ///
     /// Starts from all jumps long and shortens while some still can be: each step only brings others closer, so no
-    /// decision has to be taken back. Two or three rounds are usual.
+    /// decision has to be taken back. Two or three rounds are usual. Then loops are moved, which may put a target out of
+    /// reach of a short jump.
     ///
     /// - Parameter reporting: how many labels, from 0, to give final offsets for.
     consuming func finish(reporting labelCount: Int = 0) -> Output {
-        let plan = planShortening()
+        let plan = placingLoops(planShortening())
         return Output(
             bytes: compacted(plan),
             labelOffsets: labelOffsets[..<labelCount].map { $0 < 0 ? -1 : plan.moved($0, fixups) })
@@ -23,6 +24,8 @@ extension Assembler {
     /// Which jumps become short, and how many bytes disappear before each fixup.
     fileprivate struct Plan {
         var isShort: [Bool]
+        /// Bytes before each loop.
+        var padding: [Int32]
         /// `removed[i]`: bytes taken out by fixups before number `i`; one more entry for the total.
         var removed: [Int32]
         /// For each fixup, the number of fixups that lie before its target.
@@ -37,12 +40,14 @@ extension Assembler {
     private func planShortening() -> Plan {
         var plan = Plan(
             isShort: [Bool](repeating: false, count: fixups.count),
+            padding: [Int32](repeating: 0, count: fixups.count),
             removed: [Int32](repeating: 0, count: fixups.count + 1),
             targetRank: fixups.map { Assembler.rank(of: target($0), fixups) })
+        plan.countRemoved(fixups)
         var changed = true
         while changed {
             changed = false
-            for (i, fixup) in fixups.enumerated() where !plan.isShort[i] && fixup.kind != .relative32 {
+            for (i, fixup) in fixups.enumerated() where !plan.isShort[i] && fixup.isJump {
                 // The end of the short form. Bytes that this round has already removed are not all counted yet, which
                 // can only make a distance look longer than it is.
                 let end = fixup.offset - plan.removed[i] + 2
@@ -56,6 +61,52 @@ extension Assembler {
             if changed { plan.countRemoved(fixups) }
         }
         return plan
+    }
+
+    /// Bytes of a cache line, to a multiple of which code is loaded.
+    static let lineByteCount: Int32 = 64
+
+    private func placingLoops(_ shortest: Plan) -> Plan {
+        guard fixups.contains(where: { $0.kind == .loopStart }) else { return shortest }
+        var plan = shortest
+        // Each round may move what the one before has settled; that is rare, and then the shortest code will do.
+        for _ in 0..<8 {
+            let before = plan.padding
+            padLoops(&plan)
+            let isReached = lengthenJumps(&plan)
+            if isReached, plan.padding == before { return plan }
+        }
+        return shortest
+    }
+
+    private func padLoops(_ plan: inout Plan) {
+        var total: Int32 = 0
+        for (i, fixup) in fixups.enumerated() where fixup.kind == .loopStart {
+            // Without what this round has added before it, in terms of the last round's places.
+            let end = plan.moved(target(fixup), fixups), old = fixup.offset + 1 - plan.removed[i + 1]
+            let start = old - plan.padding[i] + total, byteCount = end - old
+            let inLine = start & (Assembler.lineByteCount - 1)
+            let fits = byteCount <= Assembler.lineByteCount
+            let padding =
+                fits && inLine + byteCount > Assembler.lineByteCount ? Assembler.lineByteCount - inLine : 0
+            total += padding - plan.padding[i]
+            plan.padding[i] = padding
+        }
+        plan.countRemoved(fixups)
+    }
+
+    /// Gives up short jumps that do not reach their targets. Returns whether all did.
+    private func lengthenJumps(_ plan: inout Plan) -> Bool {
+        var isReached = true
+        for (i, fixup) in fixups.enumerated() where plan.isShort[i] {
+            let end = fixup.offset - plan.removed[i] + 2
+            if Int8(exactly: target(fixup) - plan.removed[plan.targetRank[i]] - end) == nil {
+                plan.isShort[i] = false
+                isReached = false
+            }
+        }
+        if !isReached { plan.countRemoved(fixups) }
+        return isReached
     }
 
     private func target(_ fixup: Fixup) -> Int32 {
@@ -90,6 +141,9 @@ extension Assembler {
                 output.append(0x0f)
                 output.append(0x80 | condition.rawValue)
             case (.relative32, _): break
+            case (.loopStart, _):
+                Assembler.appendNops(Int(plan.padding[i]), to: &output)
+                continue
             }
             let fieldByteCount: Int32 = plan.isShort[i] ? 1 : 4
             let distance = destination - (Int32(output.count) + fieldByteCount)
@@ -100,6 +154,25 @@ extension Assembler {
         output.append(contentsOf: bytes[copied...])
         return output
     }
+
+    /// Instructions that do nothing, as few as can be.
+    ///
+    /// Source: Intel SDM vol. 2, NOP, table "Recommended multi-byte sequences".
+    static func appendNops(_ byteCount: Int, to output: inout [UInt8]) {
+        var rest = byteCount
+        while rest > 0 {
+            let nop = nops[min(rest, nops.count) - 1]
+            output.append(contentsOf: nop)
+            rest -= nop.count
+        }
+    }
+
+    private static let nops: [[UInt8]] = [
+        [0x90], [0x66, 0x90], [0x0f, 0x1f, 0x00], [0x0f, 0x1f, 0x40, 0x00], [0x0f, 0x1f, 0x44, 0x00, 0x00],
+        [0x66, 0x0f, 0x1f, 0x44, 0x00, 0x00], [0x0f, 0x1f, 0x80, 0x00, 0x00, 0x00, 0x00],
+        [0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+        [0x66, 0x0f, 0x1f, 0x84, 0x00, 0x00, 0x00, 0x00, 0x00],
+    ]
 }
 
 extension Assembler.Plan {
@@ -108,6 +181,7 @@ extension Assembler.Plan {
         for (i, fixup) in fixups.enumerated() {
             removed[i] = total
             if isShort[i] { total += fixup.longByteCount - 2 }
+            if fixup.kind == .loopStart { total += 1 - padding[i] }
         }
         removed[fixups.count] = total
     }

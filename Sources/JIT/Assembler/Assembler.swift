@@ -19,17 +19,28 @@ struct Assembler {
             case conditionalJump(Condition)
             /// The last four bytes of an instruction are a distance: call, rip-relative operands.
             case relative32
+            /// Room before a loop, whose end is the label: one byte, which `finish` replaces by as many as it takes to have
+            /// the loop in one cache line.
+            case loopStart
         }
         var kind: Kind
         /// Offset of the instruction for jumps, of the field for `relative32`.
         var offset: Int32
         var label: Label
 
+        var isJump: Bool {
+            switch kind {
+            case .jump, .conditionalJump: true
+            case .relative32, .loopStart: false
+            }
+        }
+
         var longByteCount: Int32 {
             switch kind {
             case .jump: 5
             case .conditionalJump: 6
             case .relative32: 4
+            case .loopStart: 1
             }
         }
     }
@@ -58,6 +69,11 @@ struct Assembler {
     mutating func bind(_ label: Label) {
         precondition(labelOffsets[Int(label.index)] < 0, "label \(label.index) bound twice")
         labelOffsets[Int(label.index)] = offset
+    }
+
+    /// Puts `label` here unless it has a place.
+    mutating func bindFirst(_ label: Label) {
+        if labelOffsets[Int(label.index)] < 0 { labelOffsets[Int(label.index)] = offset }
     }
 
     // MARK: Bytes
@@ -122,6 +138,13 @@ struct Assembler {
         put(0xff)
         put(2 << 3 | 0b101)
         putDistance(to: label)
+    }
+
+    /// What follows, up to `end`, should lie in one cache line if it fits: the processor fetches instructions it has decoded
+    /// line by line, and a loop of a few instructions in two lines takes up to twice the time.
+    mutating func startLoop(until end: Label) {
+        fixups.append(Fixup(kind: .loopStart, offset: offset, label: end))
+        put(0x90)
     }
 
     private mutating func putDistance(to label: Label) {

@@ -53,6 +53,17 @@ struct Step {
         default: return nil
         }
     }
+
+    /// The same, of a move of a constant too.
+    var anyMoveWidth: Width? {
+        if let width = moveWidth { return width }
+        guard kind == .plain else { return nil }
+        switch insn.opcode {
+        case Opcode.mov | 0x07: return .b64
+        case Opcode.mov | 0x04: return .b32
+        default: return nil
+        }
+    }
 }
 
 /// Instructions of BPF that passes make.

@@ -66,7 +66,7 @@ extension StepList {
 
 extension Decoded {
     /// The opcode of the jump taken exactly when this one is not; nil for `jset` and `may_goto`, which have none.
-    fileprivate var invertedJump: UInt8? {
+    var invertedJump: UInt8? {
         let operation: UInt8
         switch self.operation {
         case Opcode.jeq: operation = Opcode.jne

@@ -18,7 +18,9 @@ package final class EntryUnit: Sendable {
         var starts: [Int] = []
         // By index: `for unsafe request in` does not survive swift-format.
         for index in unsafe requests.indices {
-            image.append(contentsOf: repeatElement(ExecutableRegion.filler, count: (0 &- image.count) & 15))
+            let alignment = unsafe requests[index].needs.contains(.cacheLine) ? CodeUnit.alignment : 16
+            let padding = (0 &- image.count) & (alignment - 1)
+            image.append(contentsOf: repeatElement(ExecutableRegion.filler, count: padding))
             starts.append(image.count)
             image.append(contentsOf: try unsafe entryCode(requests[index]))
         }

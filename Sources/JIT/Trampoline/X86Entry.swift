@@ -58,8 +58,13 @@ struct X86Entry {
         } else {
             emitPlainCall()
         }
+        // The copy runs from behind the entry, or from behind what brings it to where its loops are well placed.
         assembler.bind(copyLabel)
-        return assembler.finish().bytes + copy
+        var code = assembler.finish().bytes
+        if needs.contains(.cacheLine), !copy.isEmpty {
+            Assembler.appendNops((0 &- code.count) & (CodeUnit.alignment - 1), to: &code)
+        }
+        return code + copy
     }
 
     private mutating func emitCallWithSlots() {

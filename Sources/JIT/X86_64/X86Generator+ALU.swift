@@ -3,6 +3,7 @@ import BPF
 /// Arithmetic. A 32-bit machine operation clears the upper half, as BPF's does.
 extension X86Generator {
     mutating func emitALU(_ insn: Decoded, _ width: Width, at pc: Int) throws(JITError) {
+        if emitRotate(shifting: insn, width) { return }
         free(insn.dst)
         // Where nobody looks at the upper half of a result, the shorter instruction will do.
         let enough: Width = live.holdsUpper(insn.dst) ? width : .b32
@@ -56,7 +57,7 @@ extension X86Generator {
 
     private mutating func copy(_ insn: Decoded, _ width: Width) {
         let dst = insn.dst, src = insn.src
-        let isCut = width == .b32 && live.holdsUpper(dst)
+        let isCut = width == .b32 && live.holdsUpper(dst) && !knowledge.isNarrow(src, at: index)
         if isPending(src) {
             // A value that is cheap to make is made twice rather than kept; one that goes away moves on.
             let value = pending[Int(src)]
@@ -68,9 +69,9 @@ extension X86Generator {
             }
             settle(src)
         }
-        if src == dst, !isCut || knowledge.isNarrow(src, at: index) { return }
+        if src == dst, !isCut { return }
         if src == 10, isCut { return define(dst, .address(of: 10, isNarrow: true)) }
-        define(dst, .copy(of: src, isNarrow: isCut && !knowledge.isNarrow(src, at: index)))
+        define(dst, .copy(of: src, isNarrow: isCut))
     }
 
     private mutating func emitSignExtension(_ insn: Decoded, from: Width, to width: Width) {

@@ -191,6 +191,32 @@ extension X86Generator {
         return true
     }
 
+    /// `t = x; t >>= bits - n; x <<= n; x |= t`, or the other way round: the second shift changes the register that the
+    /// first is to be made from, so both are looked at here, with the step behind. Takes that step too.
+    mutating func emitRotate(shifting insn: Decoded, _ width: Width) -> Bool {
+        guard insn.operation == Opcode.lsh || insn.operation == Opcode.rsh, !insn.usesRegister,
+            !isPending(insn.dst), request.options.optimises, index + 1 < list.steps.count,
+            list.arrivals[index + 1] == 0, list.steps[index + 1].kind == .plain
+        else { return false }
+        let joined = list.steps[index + 1].insn, value = insn.dst
+        guard joined.instructionClass == insn.instructionClass, joined.usesRegister,
+            [Opcode.or, Opcode.xor, Opcode.add].contains(joined.operation), joined.dst != joined.src,
+            joined.dst == value || joined.src == value
+        else { return false }
+        let other = joined.dst == value ? joined.src : joined.dst
+        let after = liveness.after(index + 1, list.steps[index + 1])
+        guard isPending(other), !after.holds(joined.src),
+            let left = pending[Int(other)].rotation(of: value, with: insn, width)
+        else { return false }
+        index += 1
+        live = after
+        isSettled(other)
+        free(joined.dst)
+        move(width, machine(joined.dst), machine(value))
+        assembler.shift(.rol, width, machine(joined.dst), count: left)
+        return true
+    }
+
     // MARK: Byte order
 
     /// `le`, `be` (to that byte order; the machine is little endian) and `bswap`.
@@ -222,6 +248,19 @@ extension X86Generator {
 }
 
 extension Pending {
+    /// By how many bits to the left `value` is rotated, if this is what the shift of `value` by `insn` does not take.
+    fileprivate func rotation(of value: UInt8, with insn: Decoded, _ width: Width) -> UInt8? {
+        let bits = width.rawValue, count = UInt8(truncatingIfNeeded: insn.imm) & (bits - 1)
+        guard count > 0, isNarrow == (width == .b32) else { return nil }
+        let all: UInt64 = width == .b32 ? 0xffff_ffff : .max
+        if insn.operation == Opcode.lsh {
+            let isRest =
+                kind == .bits && base == value && shift == bits - count && constant == all >> UInt64(shift)
+            return isRest ? count : nil
+        }
+        return leftBase == value && leftShift == bits - count ? bits - count : nil
+    }
+
     /// By how much `leftBase` is shifted, in either of the two ways to note that.
     fileprivate var leftShift: UInt8? {
         switch kind {

@@ -126,9 +126,10 @@ extension X86Generator {
     private mutating func compareWithMask(_ register: UInt8, _ mask: Int32, _ width: Width) {
         wantRegister(register, width)
         let place = self.register(register)
+        // Whoever tests only wants to know whether anything is left.
         switch mask {
+        case 0...0xff: assembler.test(.b8, place, constant: mask)
         // A 64-bit test extends the sign of its mask.
-        case 0...0x7f where place.rawValue < 4: assembler.test(.b8, place, constant: mask)
         case 0...: assembler.test(.b32, place, constant: mask)
         default: assembler.test(width, place, constant: mask)
         }
@@ -177,7 +178,7 @@ extension X86Generator {
                 value.constant <= 0x7fff_ffff
             else { return false }
             let register = machine(value.base)
-            if mask <= 0x7f, register.rawValue < 4 {
+            if mask <= 0xff {
                 assembler.test(.b8, register, constant: Int32(mask))
             } else {
                 assembler.test(.b32, register, constant: Int32(mask))
@@ -249,19 +250,6 @@ extension Condition {
         case .less: .below
         case .lessOrEqual: .belowOrEqual
         default: self
-        }
-    }
-}
-
-extension Step {
-    /// Of a plain move of a register or constant: 64, 32.
-    fileprivate var anyMoveWidth: Width? {
-        if let width = moveWidth { return width }
-        guard kind == .plain else { return nil }
-        switch insn.opcode {
-        case Opcode.mov | 0x07: return .b64
-        case Opcode.mov | 0x04: return .b32
-        default: return nil
         }
     }
 }

@@ -31,6 +31,9 @@ struct X86Generator {
     var frame: X86Frame
     /// Label of step 0; the others follow.
     var firstStepLabel: Int32 = 0
+    /// Short loops that are still to come or begun, the next one last, and where the one at hand ends.
+    private var loops: [ClosedRange<Int>] = []
+    private var loopEnd: Label?
     /// The step at hand, and what matters behind it.
     var index = 0
     var live: RegisterHalves = 0
@@ -96,27 +99,36 @@ struct X86Generator {
         let output = assembler.finish(reporting: insns.count + shapes.count)
         return CompiledProgram(
             code: output.bytes,
-            insnOffsets: Array(output.labelOffsets[..<insns.count]),
+            insnOffsets: insnOffsets(output.labelOffsets[..<insns.count]),
             subprogOffsets: Array(output.labelOffsets[insns.count...]),
             needs: needs)
+    }
+
+    /// An instruction of which nothing is left, and the second half of a wide one, counts to the one before.
+    private func insnOffsets(_ labels: ArraySlice<Int32>) -> [Int32] {
+        var last: Int32 = 0
+        return labels.map { offset in
+            if offset >= 0 { last = offset }
+            return last
+        }
     }
 
     private mutating func emitSubprog(_ number: Int) throws(JITError) {
         try prepareSubprog(number)
         assembler.bind(bodyLabels[number])
         frame.emitPrologue(&assembler)
-        var lastInsn = -1
         index = 0
         while index < list.steps.count {
             let step = list.steps[index]
             if list.arrivals[index] > 0 { arrive() }
-            // A pass may have put two steps in the place of one instruction.
-            if Int(step.pc) > lastInsn { lastInsn = bindInsns(after: lastInsn, through: Int(step.pc)) }
+            // A pass may have put several steps in the place of one instruction.
+            assembler.bindFirst(Label(index: step.pc))
             live = liveness.after(index, step)
             try emit(step)
             dropDeadValues()
             if !request.options.optimises { flush(.max) }
             index += 1
+            endLoop()
         }
         emitColdPaths()
         if number == 0, subprogReturnsNarrow { needs.insert(.narrowResult) }
@@ -139,6 +151,8 @@ struct X86Generator {
             let promoted = StackSlots.promote(
                 &list, count: shape.clearsStack ? 0 : room, programBytes: shape.stackBytes)
             CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
+            list.simplifyShifts()
+            BlockLayout.apply(to: &list)
         }
         let used = list.registersUsed()
         registers = RegisterAssignment(
@@ -155,6 +169,7 @@ struct X86Generator {
             request.options.optimises
             ? Liveness(list, knowledge, request, result: returnsNothing ? 0 : .both(0))
             : Liveness(everythingIn: list)
+        loops = request.options.optimises ? list.shortLoops().reversed() : []
         firstStepLabel = assembler.makeLabels(list.steps.count)
         pendingSet = 0
         subprogReturnsNarrow = true
@@ -165,15 +180,25 @@ struct X86Generator {
         // Values that only the jumps before need are gone already.
         emitHeldStore()
         flush(.max)
+        startLoop()
         assembler.bind(label(of: index))
         flags.offset = -1
         scratch.offset = -1
     }
 
-    private mutating func bindInsns(after last: Int, through pc: Int) -> Int {
-        let first = last < 0 ? pc : last + 1
-        for number in first...pc { assembler.bind(Label(index: Int32(number))) }
-        return pc
+    private mutating func startLoop() {
+        guard let loop = loops.last, loop.lowerBound == index else { return }
+        let end = assembler.makeLabel()
+        assembler.startLoop(until: end)
+        needs.insert(.cacheLine)
+        loopEnd = end
+    }
+
+    private mutating func endLoop() {
+        guard let loop = loops.last, loop.upperBound < index else { return }
+        if let loopEnd { assembler.bind(loopEnd) }
+        loopEnd = nil
+        loops.removeLast()
     }
 
     private mutating func emit(_ step: Step) throws(JITError) {
