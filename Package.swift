@@ -102,6 +102,11 @@ let package = Package(
             name: "loading-benchmark", dependencies: ["ControlAPI", "OpsCore", "Netsim", "BPF"],
             path: "Benchmarks/Loading", swiftSettings: common),
 
+        // The Examples' ops beside the same as native code.
+        .executableTarget(
+            name: "ops-benchmark", dependencies: ["OpsCore", "Netsim", "CShim"], path: "Benchmarks/Ops",
+            exclude: ["native.c", "native.h"], swiftSettings: common),
+
         // Speaks a conformance suite's protocol: one program in, R0 out.
         .executableTarget(
             name: "bpf-conformance-plugin", dependencies: ["OpsHost", "ControlAPI", "BPF"],
