@@ -24,6 +24,8 @@ extension ObjectParser {
             }
             try collectFunctions(of: section, symbols[section.index] ?? [])
         }
+        // As libbpf has it: alone in its object, a function of `.text` is nobody's subprogram.
+        if spec.functions.count == 1 { spec.programs = [0] }
     }
 
     private mutating func collectFunctions(of section: ELFSection, _ symbols: [ELFSymbol]) throws(ObjectError)

@@ -18,7 +18,8 @@ extension Explorer {
         case .scalar:
             guard value.isScalar else { throw mismatch("scalar") }
         case .context:
-            guard value.kind == .context, value.constantOffset == 0 else { throw mismatch("ctx") }
+            guard value.kind == .context else { throw mismatch("ctx") }
+            try checkUnmoved(value, register)
         case .contextOrNull:
             if value.isNullConstant { return mark(value.dependencies) }
             try check(.context, register: register, prototype, &facts)

@@ -162,11 +162,6 @@ extension Explorer {
             result.offset = Int32(offset)
             return result
         }
-        if pointer.kind == .context {
-            throw Rejection(
-                .memory, "R\(register) variable ctx access prohibited",
-                reason: "The context is read at constant offsets only.")
-        }
         result.scalar = Scalar.result(
             of: isAdd ? Opcode.add : Opcode.sub, wide: true, isSigned: false, pointer.scalar, number.scalar)
         try checkSane(number.scalar, pointer, register)
@@ -190,7 +185,7 @@ extension Explorer {
         guard scalar.smin.magnitude < UInt64(Explorer.offsetLimit) || isWeakened(.offsetsUnlimited) else {
             throw Rejection(
                 .memory,
-                "math between \(pointer.kind.name) pointer and register with unbounded min value \(scalar.smin) is not allowed",
+                "math between \(pointer.kind.name) pointer and register with unbounded min value is not allowed",
                 reason: "Nothing limits the number that is added to the pointer in R\(register).",
                 suggestion:
                     "Check the index against the size on both sides, or use an unsigned type and one check, before this."

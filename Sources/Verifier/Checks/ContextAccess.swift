@@ -2,6 +2,26 @@ import BPF
 
 /// Structs of the kernel that programs see in parts: contexts of program types, and sockets.
 extension Explorer {
+    /// The context, and only where it was handed out: it may be moved and passed on as a number, not accessed there.
+    /// Kernel counterpart: `__check_ptr_off_reg`.
+    func checkUnmoved(_ pointer: Register, _ register: UInt8, takesConstants: Bool = false) throws(Rejection)
+    {
+        guard pointer.scalar.isZero else {
+            throw Rejection(
+                .memory,
+                "variable \(pointer.kind.name) access var_off=\(pointer.scalar.tnum.text) disallowed",
+                reason:
+                    "The context is accessed at constant offsets only, and R\(register) was moved by a number."
+            )
+        }
+        guard takesConstants || pointer.offset == 0 else {
+            throw Rejection(
+                .memory,
+                "dereference of modified \(pointer.kind.name) ptr R\(register) off=\(pointer.offset) disallowed",
+                reason: "What is wanted here is the context as it was handed out.")
+        }
+    }
+
     /// A read through a pointer of kind `.view`.
     mutating func loadView(_ access: Access) throws(Rejection) -> Register {
         guard let id = StructViews.ID(rawValue: access.pointer.payload) else {

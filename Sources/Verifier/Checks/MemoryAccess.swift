@@ -102,6 +102,7 @@ extension Explorer {
             return try loadStack(access)
         case .context:
             notes[pc].isDirect = true
+            try checkUnmoved(access.pointer, access.register, takesConstants: signature.view == nil)
             return try loadArgument(access)
         case .mapValue:
             notes[pc].isDirect = true
@@ -132,7 +133,9 @@ extension Explorer {
         try checkUsable(access, isWrite: true)
         switch access.pointer.kind {
         case .stack: return try storeStack(value, access)
-        case .context where signature.view != nil: try storeView(access)
+        case .context where signature.view != nil:
+            try checkUnmoved(access.pointer, access.register)
+            try storeView(access)
         case .view:
             throw Rejection(
                 .memory, "R\(access.register) cannot write into sock",

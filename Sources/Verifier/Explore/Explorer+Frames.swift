@@ -125,10 +125,13 @@ extension Explorer {
                 reason: "\(context.name) programs return a number in \(wanted).")
         }
         mark(result.dependencies)
-        guard result.scalar.smin >= range.lowerBound, result.scalar.smax <= range.upperBound else {
-            let value =
-                result.scalar.isUnknown
-                ? "unknown scalar value" : "smin=\(result.scalar.smin) smax=\(result.scalar.smax)"
+        // An error is an int, whose upper half nobody looks at.
+        let (least, most) =
+            range.lowerBound < 0
+            ? (Int64(result.scalar.s32min), Int64(result.scalar.s32max))
+            : (result.scalar.smin, result.scalar.smax)
+        guard least >= range.lowerBound, most <= range.upperBound else {
+            let value = result.scalar.isUnknown ? "unknown scalar value" : "smin=\(least) smax=\(most)"
             throw Rejection(
                 .callType, "At program exit the register R0 has \(value) should have been in \(wanted)",
                 reason: "Whoever calls a \(context.name) program knows no other results.",

@@ -114,7 +114,7 @@ extension Advice {
             "value * makes * pointer be out of bounds",
             "The offset is far outside any object: check how it is computed."),
         Advice(
-            "R* variable ctx access prohibited",
+            "variable ctx access var_off=* disallowed",
             "Read arguments by name; write a switch over the index if need be."),
         Advice(
             "dereference of modified * ptr R* off=* disallowed",

@@ -157,7 +157,7 @@ struct StateText {
             parts.append(names.joined(separator: "=") + "=" + bound.value)
         }
         if scalar.tnum != .unknown {
-            parts.append("var_off=(\(hex(scalar.tnum.value)); \(hex(scalar.tnum.mask)))")
+            parts.append("var_off=\(scalar.tnum.text)")
         }
         return parts
     }
@@ -172,4 +172,9 @@ struct StateText {
     }
 
     private func hex(_ value: UInt64) -> String { "0x" + String(value, radix: 16) }
+}
+
+extension Tnum {
+    /// As the kernel writes it: `(value; mask)`.
+    var text: String { "(0x\(String(value, radix: 16)); 0x\(String(mask, radix: 16)))" }
 }

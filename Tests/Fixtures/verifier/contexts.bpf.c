@@ -60,7 +60,7 @@ SEC("socket") EXPECT_REJECT("modified ctx") __naked int a_constant_offset_in_the
     asm("r1 += 4; r0 = *(u32 *)(r1 + 0); exit;");
 }
 
-SEC("tc") EXPECT_REJECT("ctx") __naked int a_moved_context_for_a_helper(void)
+SEC("tc") EXPECT_REJECT("modified ctx") __naked int a_moved_context_for_a_helper(void)
 {
     asm("r1 += 4; r2 = 64; call 39; r0 = 0; exit;");
 }
@@ -156,6 +156,9 @@ SEC("fentry/do_nanosleep") EXPECT_REJECT("R0") __naked int a_result_other_than_z
 
 SEC("lsm/file_open") EXPECT_ACCEPT __naked int an_error_from_a_hook(void) { asm("r0 = -1; exit;"); }
 
+/* As clang returns -1: the upper half is zero. */
+SEC("lsm/file_open") EXPECT_ACCEPT __naked int an_error_in_the_lower_half(void) { asm("w0 = -1; exit;"); }
+
 SEC("lsm/file_open") EXPECT_REJECT("R0") __naked int a_positive_result_from_a_hook(void) { asm("r0 = 1; exit;"); }
 
 SEC("lsm/file_open") EXPECT_REJECT("R0") __naked int any_result_from_a_hook(void)
@@ -166,3 +169,29 @@ SEC("lsm/file_open") EXPECT_REJECT("R0") __naked int any_result_from_a_hook(void
 SEC("cgroup_skb/egress") EXPECT_ACCEPT int allows(struct __sk_buff *skb) { return 1; }
 
 SEC("cgroup_skb/egress") EXPECT_REJECT("R0") int a_verdict_out_of_range(struct __sk_buff *skb) { return 4; }
+
+/* Strings of a tracepoint lie at an offset that its record holds: moved there, the context is a number for a helper. */
+SEC("tracepoint/syscalls/sys_enter_write") EXPECT_ACCEPT __naked int a_moved_context_as_a_number(void)
+{
+    asm("r6 = r1;" CALL_RANDOM "r0 &= 255; r3 = r6; r3 += r0; r1 = r10; r1 += -8; r2 = 8; call 45;" RETURN_0);
+}
+
+SEC("tracepoint/syscalls/sys_enter_write") EXPECT_REJECT("variable ctx access") __naked int a_moved_context_read(void)
+{
+    asm("r6 = r1;" CALL_RANDOM "r0 &= 8; r6 += r0; r0 = *(u64 *)(r6 + 0);" RETURN_0);
+}
+
+SEC("tc") EXPECT_REJECT("variable ctx access") __naked int a_moved_context_written(void)
+{
+    asm("r6 = r1;" CALL_RANDOM "r0 &= 8; r6 += r0; *(u32 *)(r6 + 8) = 1;" RETURN_0);
+}
+
+SEC("tc") EXPECT_REJECT("variable ctx access") __naked int a_context_moved_by_a_number_for_a_helper(void)
+{
+    asm("r6 = r1;" CALL_RANDOM "r0 &= 8; r6 += r0; r1 = r6; r2 = 0; call 39;" RETURN_0);
+}
+
+SEC("tracepoint/syscalls/sys_enter_write") EXPECT_REJECT("unbounded min value") __naked int a_context_moved_anywhere(void)
+{
+    asm("r6 = r1;" CALL_RANDOM "r6 += r0;" RETURN_0);
+}
