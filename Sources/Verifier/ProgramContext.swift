@@ -17,6 +17,8 @@ package struct ProgramContext: Sendable {
     package var refusedHelpers: [Int32: String]
     /// Names of kfuncs that may be called here; nil: every kfunc that resolved.
     package var kfuncs: Set<String>?
+    /// Names of kfuncs of the kernel that programs of this type may not call.
+    package var refusedKfuncs: Set<String> = []
     /// Fields of BTF objects that may be written.
     package var writable: [WritableField]
     /// An argument of this struct type is really one of that type. Kernel: TCP promotes `sock` to `tcp_sock`.

@@ -99,11 +99,13 @@ extension RegisteredType {
         let refused = function.rules.refusedHelpers
         let allowed = helpers.union(descriptor.helpers).union(function.rules.helpers).subtracting(
             refused.keys)
-        return ProgramContext(
+        var context = ProgramContext(
             name: "\(name).\(member)", arguments: .slots(prototype: function.prototype, stub: function.stub),
             target: btf.types, targetID: btf.id, helpers: allowed, refusedHelpers: refused,
             kfuncs: function.rules.kfuncs, writable: writable, promotions: promotions,
             isSleepable: isSleepable)
+        context.refusedKfuncs = ProgramContext.kfuncsRefusedToStructOps
+        return context
     }
 
     private static func refused(

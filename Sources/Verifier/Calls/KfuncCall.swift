@@ -85,7 +85,8 @@ extension Explorer {
             throw Rejection.unsupported(
                 "kfunc bpf_throw (exceptions)", reason: "Nothing here unwinds the stack of a program.")
         }
-        if let names = context.kfuncs, !names.contains(kfunc.name) {
+        let isOffered = context.kfuncs?.contains(kfunc.name) ?? !context.refusedKfuncs.contains(kfunc.name)
+        guard isOffered else {
             throw Rejection(
                 .executionContext, "calling kernel function \(kfunc.name) is not allowed",
                 reason: "\(context.name) does not offer this kfunc.")

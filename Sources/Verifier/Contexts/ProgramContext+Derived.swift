@@ -40,6 +40,7 @@ extension ProgramContext {
             name: definition.definition, arguments: .unknown, target: types?.btf, targetID: types?.id ?? 1,
             result: type.result(attach), helpers: HelperAvailability.helpers(for: type, attach),
             isSleepable: definition.isSleepable)
+        context.refusedKfuncs = KfuncAvailability.refused(to: type, attach)
         context.packets = type.packetRules
         context.passesWalkedPointers = true
         context.refusesLocks = type.refusesLocks
@@ -66,6 +67,9 @@ extension ProgramContext {
 
     /// What any program of the kernel may call, and so any struct_ops member too.
     package static var genericHelpers: Set<Int32> { HelperAvailability.helpers(for: .structOps, .plain) }
+
+    /// What no struct_ops member may call, of the kernel's kfuncs.
+    package static let kfuncsRefusedToStructOps = KfuncAvailability.refused(to: .structOps, .plain)
 
     /// Whether `derived` knows the name.
     package static func isSection(_ name: String) -> Bool { SectionDefinition(section: name) != nil }

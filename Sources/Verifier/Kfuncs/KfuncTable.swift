@@ -3,7 +3,8 @@ package import BPF
 /// What BTF does not tell of a kfunc: its flags, and what it does that a prototype cannot say.
 ///
 /// The table is written by hand from the kernel's documentation (docs.kernel.org/bpf/kfuncs.html, docs.ebpf.io), one
-/// file for each family, and describes Linux 6.12 to 6.18.
+/// file for each family, and describes Linux 6.12 to 6.18. Whether a kfunc sleeps and whether it refuses NULL
+/// (TRUSTED_ARGS or RCU) was measured on 6.18 for those that the kernel at hand had. Who may call it: `KfuncAvailability`.
 package struct KfuncRule: Sendable {
     package var name: String
     package var flags: KfuncPrototype.Flags
