@@ -3,8 +3,12 @@ package import ControlAPI
 extension RuntimeHost {
     /// Answers any method but simulations, which take their time and report progress (`simulate`).
     ///
-    /// - Parameter object: the request's object, where it did not come as text.
-    package func handle(_ request: RuntimeRequest, object: [UInt8]? = nil) throws(Refusal) -> HostResult {
+    /// - Parameters:
+    ///   - object: the request's object, where it did not come as text.
+    ///   - isCancelled: asked now and then while programs are verified; true ends the request with ECANCELED.
+    package func handle(
+        _ request: RuntimeRequest, object: [UInt8]? = nil, isCancelled: (@Sendable () -> Bool)? = nil
+    ) throws(Refusal) -> HostResult {
         if request.method == RuntimeVerb.restore.rawValue {
             return try restore(try RuntimeHost.decode(request.parameters))
         }
@@ -16,10 +20,14 @@ extension RuntimeHost {
         case .registryList:
             return HostResult(RegistrationsReply(try list(try RuntimeHost.decode(parameters))).json)
         case .registryRegister:
-            return try register(try RuntimeHost.decode(parameters), object: object, uid: request.uid)
+            return try register(
+                try RuntimeHost.decode(parameters), object: object, uid: request.uid, isCancelled: isCancelled
+            )
         case .registryUnregister: return try unregister(try RuntimeHost.decode(parameters))
         case .registryUpdate:
-            return try update(try RuntimeHost.decode(parameters), object: object, uid: request.uid)
+            return try update(
+                try RuntimeHost.decode(parameters), object: object, uid: request.uid, isCancelled: isCancelled
+            )
         case .registryDump: return try RuntimeHost.encode(try dump(try RuntimeHost.decode(parameters)))
         case .programList:
             let records = try programs(try RuntimeHost.decode(parameters))

@@ -23,11 +23,13 @@ extension RuntimeHost {
 
     /// - Parameter object: the object's bytes; nil: they stand in `parameters`.
     package func register(
-        _ parameters: RegisterParameters, object: [UInt8]? = nil, uid: UInt32
+        _ parameters: RegisterParameters, object: [UInt8]? = nil, uid: UInt32,
+        isCancelled: (@Sendable () -> Bool)? = nil
     ) throws(Refusal) -> HostResult {
         let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
         let file = parameters.file ?? "object"
-        var options = LoadOptions(maps: parameters.maps, uid: uid, loadedAt: RuntimeHost.now)
+        var options = LoadOptions(
+            maps: parameters.maps, uid: uid, loadedAt: RuntimeHost.now, isCancelled: isCancelled)
         guard parameters.keepGoing == true else {
             let infos = try refusing { () throws(OpsError) in
                 try runtime.register(bytes, name: file, options: options)
@@ -49,7 +51,7 @@ extension RuntimeHost {
             registered = described(infos)
             failures = failed.map { RegisterFailure(map: $0.location.map ?? "?", error: Refusal($0)) }
         } catch {
-            if wanted.isEmpty { throw Refusal(error) }
+            if wanted.isEmpty || error.errno == OpsError.ecanceled { throw Refusal(error) }
         }
         // Maps that did not get as far as a registration: each alone says why.
         for variable in wanted where !loaded.contains(variable) {
@@ -85,11 +87,13 @@ extension RuntimeHost {
 
     /// - Parameter object: as of `register`.
     package func update(
-        _ parameters: UpdateParameters, object: [UInt8]? = nil, uid: UInt32
+        _ parameters: UpdateParameters, object: [UInt8]? = nil, uid: UInt32,
+        isCancelled: (@Sendable () -> Bool)? = nil
     ) throws(Refusal) -> HostResult {
         let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
         let wanted = try parameters.selector.required()
-        let options = LoadOptions(maps: parameters.map.map { [$0] }, uid: uid, loadedAt: RuntimeHost.now)
+        let options = LoadOptions(
+            maps: parameters.map.map { [$0] }, uid: uid, loadedAt: RuntimeHost.now, isCancelled: isCancelled)
         return try refusing { () throws(OpsError) in
             let old = try runtime.registrations(wanted).map(\.id)
             let object = try runtime.load(bytes, name: parameters.file ?? "object", options: options)

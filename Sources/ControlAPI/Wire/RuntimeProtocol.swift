@@ -50,7 +50,7 @@ package enum RuntimeVerb: String, Sendable {
     case ping = "opsd.Ping"
     /// `RestoreParameters` → `RestoreReply`
     case restore = "opsd.Restore"
-    /// `{serial}` → `{}`: a simulation that nobody waits for any more.
+    /// `{serial}` → `{}`: a request that nobody waits for any more.
     case cancel = "opsd.Cancel"
 }
 

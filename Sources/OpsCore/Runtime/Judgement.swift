@@ -1,9 +1,17 @@
 import Verifier
 
 /// Verifies one program.
-/// - Throws: the refusal, with the place in the C source.
-func judge(_ image: ProgramImage, in context: ProgramContext) throws(OpsError) -> VerifiedProgram {
-    switch verify(image, in: context) {
+/// - Throws: the refusal, with the place in the C source; ECANCELED once `isCancelled` says true.
+func judge(
+    _ image: ProgramImage, in context: ProgramContext, isCancelled: (@Sendable () -> Bool)? = nil
+) throws(OpsError) -> VerifiedProgram {
+    let outcome = verify(image, in: context, options: VerificationOptions(isCancelled: isCancelled)).outcome
+    if let isCancelled, isCancelled() {
+        throw OpsError(
+            "cancelled", errno: OpsError.ecanceled, "program '\(image.name)': verification was cancelled",
+            at: OpsError.Location(program: image.name))
+    }
+    switch outcome {
     case .accepted(let program): return program
     case .rejected(let report), .unsupported(let report): throw OpsError(report, program: image.name)
     }

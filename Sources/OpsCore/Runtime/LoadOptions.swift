@@ -15,10 +15,13 @@ public struct LoadOptions: Sendable {
     public var uid: UInt32
     /// Seconds since 1970, for `ProgramInfo`.
     public var loadedAt: UInt64
+    /// Asked now and then while programs are verified; true ends the load with ECANCELED.
+    public var isCancelled: (@Sendable () -> Bool)?
 
     public init(
         profile: String? = nil, kconfig: [String: String] = [:], globals: [String: [UInt8]] = [:],
-        maps: [String]? = nil, keepGoing: Bool = false, uid: UInt32 = 0, loadedAt: UInt64 = 0
+        maps: [String]? = nil, keepGoing: Bool = false, uid: UInt32 = 0, loadedAt: UInt64 = 0,
+        isCancelled: (@Sendable () -> Bool)? = nil
     ) {
         self.profile = profile
         self.kconfig = kconfig
@@ -27,6 +30,7 @@ public struct LoadOptions: Sendable {
         self.keepGoing = keepGoing
         self.uid = uid
         self.loadedAt = loadedAt
+        self.isCancelled = isCancelled
     }
 }
 

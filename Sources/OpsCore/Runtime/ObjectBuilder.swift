@@ -30,7 +30,7 @@ struct ObjectBuilder {
             } catch {
                 var error = error
                 error.location.object = error.location.object ?? name
-                guard options.keepGoing else { throw error }
+                guard options.keepGoing, error.errno != OpsError.ecanceled else { throw error }
                 results.append(.failure(error))
             }
         }
@@ -68,7 +68,7 @@ struct ObjectBuilder {
             for: attachment, type: type, program: program.image, isSleepable: program.isSleepable,
             helpers: HelperTable.base.ids.union(ProgramContext.genericHelpers))
         let verified = try core.measure(.verify) { () throws(OpsError) in
-            try judge(program.image, in: context)
+            try judge(program.image, in: context, isCancelled: options.isCancelled)
         }
         try verified.checkRunnable(with: helpers)
         let request = CompileRequest(

@@ -24,8 +24,19 @@ extension OpsRuntime {
                 at: OpsError.Location(object: name),
                 reason: "it has \(spec.programs.map { spec.functions[$0].name }.joined(separator: ", "))")
         }
+        guard !wanted.isEmpty else {
+            throw OpsError(
+                "not-found", errno: OpsError.enoent, "there is no program in '\(name)'",
+                at: OpsError.Location(object: name),
+                reason: "programs lie in sections that say what they are for; those of .text are only called")
+        }
         let check = ProgramCheck(target: target, linked: linked, options: options)
-        return wanted.map { check.run(spec.functions[$0], index: $0) }
+        var checked: [CheckedProgram] = []
+        for index in wanted {
+            checked.append(check.run(spec.functions[index], index: index))
+            if let isCancelled = options.isCancelled, isCancelled() { break }
+        }
+        return checked
     }
 }
 

@@ -18,4 +18,5 @@ extension OpsError {
     public static let esrch: CInt = ESRCH
     public static let enosys: CInt = ENOSYS
     public static let enospc: CInt = ENOSPC
+    public static let ecanceled: CInt = ECANCELED
 }

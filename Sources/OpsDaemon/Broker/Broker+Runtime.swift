@@ -39,6 +39,16 @@ extension Broker {
         underWay[serial] = pending
     }
 
+    /// A client that has gone need not be told a verdict, and what was not verified is not registered.
+    func abandonVerification(of client: ClientConnection) {
+        for (serial, pending) in underWay where pending.client === client && !pending.call.oneway {
+            guard [.registryRegister, .registryUpdate].contains(pending.method) else { continue }
+            supervisor.connection?.send(RuntimeVerb.cancel.rawValue, ["serial": .integer(serial)]) {
+                _, _, _ in
+            }
+        }
+    }
+
     private func answered(_ pending: PendingCall, _ reply: Reply, added: [Registration], removed: [UInt32]) {
         switch pending.method {
         case .simulationRun: return endRun(pending, reply)

@@ -80,6 +80,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         monitors[ObjectIdentifier(client)] = nil
         abandonRuns(of: client)
         abandonFollows(of: client)
+        abandonVerification(of: client)
     }
 
     var hasRoomForRequests: Bool { requestBytes <= Self.requestBytesMax }

@@ -7,7 +7,7 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     let object: [UInt8]?
     let method: Method
     let peer: Peer
-    /// nil once the client has gone: the work goes on, nobody hears of it.
+    /// nil once the client has gone: what it began ends early where that leaves nothing half done.
     weak var client: ClientConnection?
     let started = ContinuousClock.now
     /// Runtimes that died while they worked on it.

@@ -13,6 +13,8 @@ final class RuntimeServer {
     private let query: WorkThread
     private let simulations: SimulationThreads
     private let followers: FollowThreads
+    /// What the work threads have to do.
+    private let requests = OpenRequests()
     private var frames = FrameSplitter(limit: Int(Int32.max))
 
     init(_ socket: UnixSocket, _ window: ObjectWindow) throws {
@@ -53,6 +55,7 @@ final class RuntimeServer {
             let serial = request.parameters["serial"]?.integer ?? 0
             simulations.cancel(serial)
             followers.cancel(serial)
+            requests.cancel(serial)
             writer.answer(request.serial, [:])
         case Method.simulationRun.rawValue:
             simulations.start(request)
@@ -61,9 +64,14 @@ final class RuntimeServer {
         default:
             let thread = RuntimeServer.isQuery(request.method) ? query : control
             let object = try object(of: request)
-            thread.run(serial: request.serial) { [host, writer] in
+            requests.open(request.serial)
+            thread.run(serial: request.serial) { [host, writer, requests] in
+                defer { requests.close(request.serial) }
                 do throws(Refusal) {
-                    writer.answer(request.serial, try host.handle(request, object: object))
+                    let result = try host.handle(request, object: object) {
+                        requests.isCancelled(request.serial)
+                    }
+                    writer.answer(request.serial, result)
                 } catch {
                     writer.send(.answer(serial: request.serial, Reply(error), added: [], removed: []))
                 }
@@ -83,6 +91,22 @@ final class RuntimeServer {
     private static func isQuery(_ method: String) -> Bool {
         Method(rawValue: method)?.isIdempotent ?? false
     }
+}
+
+/// Requests from their arrival to their answer, and which of them nobody waits for any more.
+final class OpenRequests: Sendable {
+    private let cancelled = Mutex<[Int64: Bool]>([:])
+
+    func open(_ serial: Int64) { cancelled.withLock { $0[serial] = false } }
+
+    func close(_ serial: Int64) { cancelled.withLock { $0[serial] = nil } }
+
+    /// One that is unknown, or answered already, stays so.
+    func cancel(_ serial: Int64) {
+        cancelled.withLock { if $0[serial] != nil { $0[serial] = true } }
+    }
+
+    func isCancelled(_ serial: Int64) -> Bool { cancelled.withLock { $0[serial] ?? false } }
 }
 
 /// Writes whole frames, from any thread. A broker that went away is noticed where frames are read.

@@ -23,13 +23,15 @@ struct Check: Verb {
     func perform() throws -> Outcome {
         let host = try RuntimeHost()
         let request = CheckRequest(
-            program: program, context: context, btf: try btf.map { try readFile($0) }, logLevel: logLevel)
+            program: program, context: context, btf: try btf.map { try readFile($0) }, logLevel: logLevel,
+            isCancelled: Interruption.watch())
         var verdicts: [ProgramVerdict] = []
         var failure: Refusal?
         for object in objects {
             // One file that is no object does not hide the verdicts on the others.
             do {
                 verdicts += try host.check(try readFile(object), name: fileName(object), request)
+                if Interruption.hasCome { break }
             } catch {
                 failure = failure ?? Opsctl.refusal(error)
             }

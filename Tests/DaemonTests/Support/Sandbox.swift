@@ -176,16 +176,25 @@ enum Example {
 
     /// Objects outlive the tests that share them; the folder lies beside the build's other products. One a call: tests
     /// compile side by side.
-    static func compile(_ name: String, against header: Header = .ours) throws -> String {
+    ///
+    /// - Parameter source: nil: that of the example.
+    static func compile(
+        _ name: String, against header: Header = .ours, source: String? = nil
+    ) throws -> String {
         let folder = Sandbox.binaries.appending(path: "test-objects-\(getpid())/\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         try Data(header.text().utf8).write(to: folder.appending(path: "vmlinux.h"))
         let object = folder.appending(path: name + ".bpf.o").path
+        var path = "Examples/\(name).bpf.c"
+        if let source {
+            path = folder.appending(path: name + ".bpf.c").path
+            try Data(source.utf8).write(to: URL(filePath: path))
+        }
         let result = try Sandbox.run(
             try #require(clang),
             [
                 "-target", "bpf", "-mcpu=v3", "-O2", "-g", "-I", folder.path, "-I", "Examples/include", "-c",
-                "Examples/\(name).bpf.c", "-o", object,
+                path, "-o", object,
             ])
         try #require(result.status == 0, Comment(rawValue: result.stderr))
         return object
