@@ -112,7 +112,7 @@ let package = Package(
             name: "bpf-conformance-plugin", dependencies: ["OpsHost", "ControlAPI", "BPF"],
             swiftSettings: common),
 
-        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI"], swiftSettings: common),
+        .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI", "CShim"], swiftSettings: common),
         .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
         .testTarget(
             name: "ConformanceTests", dependencies: ["OpsHost", "ControlAPI", "BPF"], swiftSettings: common),

@@ -1,3 +1,4 @@
+import CShim
 import ControlAPI
 import Foundation
 import Testing
@@ -6,7 +7,22 @@ import Testing
     @Test func readsWhatFoundationWrites() {
         for count in 0..<200 {
             let bytes = (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ count) }
-            #expect(Base64.decode(Data(bytes).base64EncodedString()) == bytes, "\(count) bytes")
+            let text = Data(bytes).base64EncodedString()
+            #expect(Base64.decode(text) == bytes, "\(count) bytes")
+            #expect(Base64.decode(text, bulk: Self.bulk) == bytes, "\(count) bytes")
+        }
+    }
+
+    private static var bulk: Base64.Bulk { { ops_base64_decode($0, $1, $2) } }
+
+    @Test func refusesWhatIsNoLetterAnywhereInALongText() {
+        let letters = [UInt8](repeating: UInt8(ascii: "k"), count: 128)
+        for place in letters.indices {
+            for wrong: UInt8 in [0x00, 0x2a, 0x2c, 0x2d, 0x3a, 0x40, 0x5b, 0x60, 0x7b, 0x7f] {
+                var text = letters
+                text[place] = wrong
+                #expect(Base64.decode(String(decoding: text, as: UTF8.self), bulk: Self.bulk) == nil)
+            }
         }
     }
 

@@ -93,6 +93,11 @@ void ops_gdb_unregister(void *registration);
 /// and taking new ones costs more than working on them.
 void ops_keep_freed_memory(void);
 
+/// Decodes base 64 from the start of `text`, 32 letters at a time, where the processor has AVX2 (else none). Returns how
+/// many letters it has read, a multiple of 32: it stops at what is no letter, and near the end. Writes inside the
+/// `letters / 4 * 3` bytes that all of them take.
+size_t ops_base64_decode(const uint8_t *text, size_t letters, uint8_t *bytes);
+
 /// What the processor that runs this offers beyond the baseline of its architecture, as a set of OPS_CPU_ bits.
 uint32_t ops_cpu_features(void);
 enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2, OPS_CPU_LSE = 4 };

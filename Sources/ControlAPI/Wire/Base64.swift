@@ -2,13 +2,20 @@
 ///
 /// An object file of 700 KB arrives as one such string, and reading it is a good part of what a registration may cost.
 package enum Base64 {
+    /// Reads as many letters from the start of a text as it likes, in groups of four, and returns their number: what some
+    /// processors do faster than the code here. What it reads becomes three bytes for each group; it writes no more than
+    /// all letters together take.
+    package typealias Bulk = (
+        _ text: UnsafePointer<UInt8>, _ letters: Int, _ bytes: UnsafeMutablePointer<UInt8>
+    ) -> Int
+
     /// - Returns: nil if `text` is not base 64.
-    package static func decode(_ text: String) -> [UInt8]? {
+    package static func decode(_ text: String, bulk: Bulk? = nil) -> [UInt8]? {
         var text = text
-        return text.withUTF8 { decode($0) }
+        return text.withUTF8 { decode($0, bulk: bulk) }
     }
 
-    private static func decode(_ text: UnsafeBufferPointer<UInt8>) -> [UInt8]? {
+    private static func decode(_ text: UnsafeBufferPointer<UInt8>, bulk: Bulk?) -> [UInt8]? {
         guard !text.isEmpty else { return [] }
         guard text.count.isMultiple(of: 4) else { return nil }
         let padding = text.suffix(2).reversed().prefix { $0 == UInt8(ascii: "=") }.count
@@ -25,6 +32,9 @@ package enum Base64 {
                         | tables[512 + Int(text[4 * group + 2])] | tables[768 + Int(text[4 * group + 3])]
                 }
                 var group = 0
+                if let bulk, let text = text.baseAddress, let bytes = output.baseAddress {
+                    group = bulk(text, 4 * groups, bytes) / 4
+                }
                 let raw = UnsafeMutableRawBufferPointer(output)
                 // Two groups at once, as long as there is room for the two bytes that are written too many.
                 while group + 2 <= groups, 3 * group + 8 <= byteCount {

@@ -1,3 +1,4 @@
+import CShim
 import ControlAPI
 import NIOCore
 import NIOPosix
@@ -105,7 +106,9 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
                     || call.method == Method.registryUpdate.rawValue
             else { return .success((call, nil)) }
             // What is no base 64 goes on as it is: the runtime says what is wrong with it.
-            let object = call.parameters["object"]?.string.flatMap(Base64.decode)
+            let object = call.parameters["object"]?.string.flatMap { text in
+                Base64.decode(text) { ops_base64_decode($0, $1, $2) }
+            }
             return .success((call, object))
         } catch {
             return .failure(error)

@@ -33,8 +33,18 @@ final class WorkThread: @unchecked Sendable {  // `waiting` is guarded by `condi
         return since == 0 ? 0 : max(0, Self.seconds - since)
     }
 
+    /// Of each thread: the serial of the request that it works on, as a pointer; serials start at 1.
+    private static let serialKey: pthread_key_t = {
+        var key = pthread_key_t()
+        // Without a key no event could be told apart from another request's.
+        precondition(pthread_key_create(&key, nil) == 0, "no key for what belongs to a thread")
+        return key
+    }()
+
     /// The request that the calling thread works on; nil on any other thread.
-    static var currentSerial: Int64? { Thread.current.threadDictionary["serial"] as? Int64 }
+    static var currentSerial: Int64? {
+        pthread_getspecific(serialKey).map { Int64(Int(bitPattern: $0)) }
+    }
 
     private static var seconds: Int64 { (ContinuousClock.now - epoch).components.seconds + 1 }
 
@@ -45,9 +55,9 @@ final class WorkThread: @unchecked Sendable {  // `waiting` is guarded by `condi
             let next = waiting.removeFirst()
             condition.unlock()
             busySince.store(Self.seconds, ordering: .relaxed)
-            Thread.current.threadDictionary["serial"] = next.serial
+            pthread_setspecific(Self.serialKey, UnsafeRawPointer(bitPattern: Int(next.serial)))
             next.work()
-            Thread.current.threadDictionary["serial"] = nil
+            pthread_setspecific(Self.serialKey, nil)
             busySince.store(0, ordering: .relaxed)
         }
     }
