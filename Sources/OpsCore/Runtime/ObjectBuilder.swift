@@ -1,6 +1,7 @@
 import BPF
 import CShim
 import JIT
+import Synchronization
 import Verifier
 
 /// Verifies and compiles a linked object. The work of a load that depends on nothing but the key.
@@ -21,14 +22,13 @@ struct ObjectBuilder {
         var compiled: [CompiledProgram] = []
         // By index in `linked.programs`: index here, or why it was refused.
         var results: [Result<Int, OpsError>] = []
-        for program in linked.programs {
-            do throws(OpsError) {
-                let prepared = try prepare(program, layout: layout, helpers: helpers)
+        for outcome in prepareAll(layout: layout, helpers: helpers) {
+            switch outcome {
+            case .success(let prepared):
                 results.append(.success(programs.count))
                 programs.append(prepared)
                 compiled.append(prepared.compiled)
-            } catch {
-                var error = error
+            case .failure(var error):
                 error.location.object = error.location.object ?? name
                 guard options.keepGoing, error.errno != OpsError.ecanceled else { throw error }
                 results.append(.failure(error))
@@ -57,6 +57,34 @@ struct ObjectBuilder {
             contents[index] = map.contents
         }
         return contents
+    }
+
+    /// Below this a second thread takes longer to wake than the work takes.
+    private static let insnsWorthAThread = 128
+
+    /// By index in `linked.programs`: each program is verified and compiled by itself. Two threads take them in turns, the
+    /// longest first, so that both end at about the same time.
+    private func prepareAll(
+        layout: InstanceLayout, helpers: HelperTable
+    ) -> [Result<PreparedProgram, OpsError>] {
+        @Sendable func prepared(_ index: Int) -> Result<PreparedProgram, OpsError> {
+            Result { () throws(OpsError) in
+                try prepare(linked.programs[index], layout: layout, helpers: helpers)
+            }
+        }
+        let counts = linked.programs.map { $0.image.insns.count }
+        guard counts.count > 1, counts.reduce(0, +) > Self.insnsWorthAThread else {
+            return linked.programs.indices.map(prepared)
+        }
+        let waiting = Mutex(counts.indices.sorted { counts[$0] < counts[$1] })
+        let outcomes = Mutex([Result<PreparedProgram, OpsError>?](repeating: nil, count: counts.count))
+        SideThread.shared.runBeside {
+            while let index = waiting.withLock({ $0.popLast() }) {
+                let outcome = prepared(index)
+                outcomes.withLock { $0[index] = outcome }
+            }
+        }
+        return outcomes.withLock { $0.compactMap(\.self) }
     }
 
     private func prepare(
