@@ -73,8 +73,8 @@ extension Assembler {
         for _ in 0..<8 {
             let before = plan.padding
             padLoops(&plan)
-            let isReached = lengthenJumps(&plan)
-            if isReached, plan.padding == before { return plan }
+            if plan.padding == before { return plan }
+            lengthenJumps(&plan)
         }
         return shortest
     }
@@ -95,18 +95,20 @@ extension Assembler {
         plan.countRemoved(fixups)
     }
 
-    /// Gives up short jumps that do not reach their targets. Returns whether all did.
-    private func lengthenJumps(_ plan: inout Plan) -> Bool {
-        var isReached = true
-        for (i, fixup) in fixups.enumerated() where plan.isShort[i] {
-            let end = fixup.offset - plan.removed[i] + 2
-            if Int8(exactly: target(fixup) - plan.removed[plan.targetRank[i]] - end) == nil {
-                plan.isShort[i] = false
-                isReached = false
+    /// Gives up short jumps that do not reach their targets, until all do: each that is longer may move others away.
+    private func lengthenJumps(_ plan: inout Plan) {
+        var changed = true
+        while changed {
+            changed = false
+            for (i, fixup) in fixups.enumerated() where plan.isShort[i] {
+                let end = fixup.offset - plan.removed[i] + 2
+                if Int8(exactly: target(fixup) - plan.removed[plan.targetRank[i]] - end) == nil {
+                    plan.isShort[i] = false
+                    changed = true
+                }
             }
+            if changed { plan.countRemoved(fixups) }
         }
-        if !isReached { plan.countRemoved(fixups) }
-        return isReached
     }
 
     private func target(_ fixup: Fixup) -> Int32 {

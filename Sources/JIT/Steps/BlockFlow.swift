@@ -30,18 +30,26 @@ struct BlockFlow {
             let branch = steps[blocks.range(block).upperBound - 1]
             let share = BlockFlow.share(ofNext: next, target, from: block, loops, branch)
             shares[block] = share
-            for (way, share) in [(next, share), (target, 1 - share)] where way >= 0 {
-                let weight = frequency[block] * share
-                edges.append(Edge(from: block, to: way, weight: weight, isOnly: next < 0 || target < 0))
-                if !loops.isBack(from: block, to: way) { frequency[way] += weight }
+            if next >= 0 { add(block, next, frequency[block] * share, isOnly: target < 0, loops, &frequency) }
+            if target >= 0 {
+                add(block, target, frequency[block] * (1 - share), isOnly: next < 0, loops, &frequency)
             }
         }
         edges.sort { left, right in
             if left.weight != right.weight { return left.weight > right.weight }
             if left.isOnly != right.isOnly { return left.isOnly }
-            let falls = (left.to == left.from + 1, right.to == right.from + 1)
-            return falls.0 != falls.1 ? falls.0 : (left.from, left.to) < (right.from, right.to)
+            let falls = left.to == left.from + 1
+            if falls != (right.to == right.from + 1) { return falls }
+            return left.from != right.from ? left.from < right.from : left.to < right.to
         }
+    }
+
+    private mutating func add(
+        _ from: Int, _ to: Int, _ weight: Double, isOnly: Bool, _ loops: LoopNest,
+        _ frequency: inout [Double]
+    ) {
+        edges.append(Edge(from: from, to: to, weight: weight, isOnly: isOnly))
+        if !loops.isBack(from: from, to: to) { frequency[to] += weight }
     }
 
     func share(ofNext block: Int) -> Double { shares[block] }

@@ -8,6 +8,8 @@
 /// Source: Pettis, Hansen, "Profile guided code positioning" (PLDI 1990), section 4, with estimates for the profile.
 struct BlockLayout {
     static func apply(to list: inout StepList) {
+        // Without a loop there is nothing to tell what is likely; clang's order is as good.
+        guard list.steps.indices.contains(where: { list.isJumpBack(at: $0) }) else { return }
         let blocks = BlockList(list)
         guard blocks.count > 2 else { return }
         let flow = BlockFlow(blocks, list.steps)

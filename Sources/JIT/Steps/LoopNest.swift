@@ -45,10 +45,9 @@ struct LoopNest {
         order.reverse()
         for (index, block) in order.enumerated() { position[block] = index }
         for block in order {
-            for way in [blocks.next[block], blocks.target[block]]
-            where way >= 0 && isBack(from: block, to: way) {
-                isHead[way] = true
-            }
+            let next = blocks.next[block], target = blocks.target[block]
+            if next >= 0, isBack(from: block, to: next) { isHead[next] = true }
+            if target >= 0, isBack(from: block, to: target) { isHead[target] = true }
         }
     }
 

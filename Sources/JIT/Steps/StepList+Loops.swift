@@ -3,12 +3,16 @@ extension StepList {
     /// About four bytes each.
     private static let stepsMax = 20
 
+    func isJumpBack(at index: Int) -> Bool {
+        steps[index].target >= 0 && Int(steps[index].target) <= index && steps[index].kind != .nothing
+    }
+
     /// From head to the last jump back, in ascending order, none inside another. What calls is not worth it.
     func shortLoops() -> [ClosedRange<Int>] {
         var loops: [ClosedRange<Int>] = []
-        for (index, step) in steps.enumerated() where step.target >= 0 && step.kind != .nothing {
-            let head = Int(step.target)
-            guard head <= index, index - head < StepList.stepsMax,
+        for index in steps.indices where isJumpBack(at: index) {
+            let head = Int(steps[index].target)
+            guard index - head < StepList.stepsMax,
                 !steps[head...index].contains(where: { $0.kind == .plain && $0.insn.isCall })
             else { continue }
             // Several jumps back, or a loop around others, make one where all is short.

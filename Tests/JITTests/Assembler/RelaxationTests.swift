@@ -43,6 +43,24 @@ import Testing
         #expect(bytes.prefix(2) == [0x74, 78])
     }
 
+    @Test(
+        "a loop that fits into a cache line lies in one",
+        arguments: [(0, 30), (40, 20), (50, 30), (63, 60), (10, 70)])
+    func loops(before: Int, body: Int) {
+        var assembler = Assembler(labelCount: 2)
+        let head = Label(index: 0), end = Label(index: 1)
+        for _ in 0..<before { assembler.put(0x90) }
+        assembler.startLoop(until: end)
+        assembler.bind(head)
+        for _ in 0..<body { assembler.put(0x90) }
+        assembler.jump(.notEqual, head)
+        assembler.bind(end)
+        let output = assembler.finish(reporting: 2)
+        let start = Int(output.labelOffsets[0]), last = Int(output.labelOffsets[1]) - 1
+        #expect(last - start + 1 == body + 2)
+        if body + 2 <= 64 { #expect(start / 64 == last / 64) } else { #expect(start == before) }
+    }
+
     @Test("random webs of jumps land on their labels", arguments: UInt64(1)...40)
     func randomWebs(seed: UInt64) {
         var random = seed &* 0x9e37_79b9_7f4a_7c15
@@ -57,6 +75,10 @@ import Testing
             assembler.bind(Label(index: Int32(number)))
             assembler.put(0xb8)
             assembler.put32(Int32(number))
+            // Moving a loop may put targets out of a short jump's reach.
+            if number + 1 < count, next(3) == 0 {
+                assembler.startLoop(until: Label(index: Int32(number + 1)))
+            }
             for _ in 0..<next(12) { assembler.put(0x90) }
             let label = Label(index: Int32(next(count)))
             switch next(4) {
@@ -66,7 +88,7 @@ import Testing
             default: assembler.loadAddress(.rcx, of: label)
             }
         }
-        let targets = assembler.fixups.map(\.label.index)
+        let targets = assembler.fixups.filter { $0.kind != .loopStart }.map(\.label.index)
         let output = assembler.finish(reporting: count)
         for (number, target) in targets.enumerated() {
             // The reference stands right before the next label, or the end.
