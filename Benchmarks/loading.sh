@@ -28,11 +28,12 @@ for object in "$work"/cubic.bpf.o "$work"/cubic-stripped.bpf.o; do
     "$bin/loading-benchmark" "$object" "$rounds" "$work/socket"
     # Registers by bpftool need root; a kernel that refuses the object says why.
     if bpftool struct_ops register "$object" > "$work/out" 2>&1; then
-        bpftool struct_ops unregister name cubic > /dev/null
+        bpftool struct_ops unregister name cubic > /dev/null 2>&1
         TIMEFORMAT='%U %S'
         { time for _ in $(seq 20); do
-            bpftool struct_ops register "$object" > /dev/null
-            bpftool struct_ops unregister name cubic > /dev/null
+            # bpftool says on stderr what it has done; only the times are to stand in the file.
+            bpftool struct_ops register "$object" > /dev/null 2>&1
+            bpftool struct_ops unregister name cubic > /dev/null 2>&1
         done; } 2> "$work/with"
         # What starting bpftool twice costs by itself.
         { time for _ in $(seq 20); do bpftool version > /dev/null; bpftool version > /dev/null; done; } 2> "$work/without"
