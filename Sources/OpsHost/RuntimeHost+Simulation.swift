@@ -7,6 +7,10 @@ package struct ParsedScenario: Sendable {
     let scenario: Scenario
 
     package var name: String { scenario.name }
+    /// Whether a flow's congestion control is not built in.
+    package var needsObjects: Bool {
+        scenario.controlNames.contains { !Scenario.builtinControls.contains($0) }
+    }
     package var durationSeconds: Double { Double(scenario.duration) / 1e9 }
 }
 

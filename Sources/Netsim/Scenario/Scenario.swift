@@ -10,6 +10,8 @@ package struct Scenario: Equatable, Sendable {
     package var host: HostSettings
     /// Step of the time series; nil: `record: off`.
     package var recordInterval: Int64?
+    /// What must hold of the result.
+    package var expectations: [Expectation] = []
 
     package struct LinkSpec: Equatable, Sendable {
         package var name: String
@@ -180,6 +182,7 @@ package struct Scenario: Equatable, Sendable {
         package static let duration: Int64 = 86_400 * 1_000_000_000
         package static let rate: UInt64 = 100_000_000_000
         package static let params = 64
+        package static let expectations = 1000
         package static let crossSources = 1000
         package static let rateSteps = 1000
         package static let outages = 1000

@@ -24,6 +24,8 @@ struct ScenarioNode {
         text.count <= 60 ? text : text.prefix(60) + "…"
     }
 
+    var line: Int? { node.mark?.line }
+
     // MARK: Scalars
 
     var scalar: String? { node.scalar?.string }

@@ -87,7 +87,7 @@ struct ScenarioParser {
 
     func parse(_ root: ScenarioNode) throws(OpsError) -> Scenario {
         let members = try root.mapping([
-            "name", "seed", "duration", "links", "flows", "cross", "host", "record",
+            "name", "seed", "duration", "links", "flows", "cross", "host", "record", "expect",
         ])
         guard let durationNode = members["duration"] else {
             throw root.refuse("duration is missing", accepted: "duration: 30s")
@@ -105,6 +105,9 @@ struct ScenarioParser {
             recordInterval: try parseRecord(members["record"]))
         if let node = members["cross"] {
             scenario.cross = try parseCross(node, links: names, duration: duration)
+        }
+        if let node = members["expect"] {
+            scenario.expectations = try parseExpectations(node, scenario)
         }
         try checkRecording(scenario, at: members["record"] ?? root)
         return scenario

@@ -23,7 +23,7 @@ struct ArgumentNormalizer {
         Verb("map", [Verb("show"), Verb("list"), Verb("dump"), Verb("lookup"), Verb("update")]),
         Verb("btf", [Verb("dump")]),
         Verb("link", [Verb("show"), Verb("list"), Verb("detach")]),
-        Verb("sim", [Verb("run"), Verb("list"), Verb("result"), Verb("cancel")]),
+        Verb("sim", [Verb("run"), Verb("check"), Verb("list"), Verb("result"), Verb("cancel")]),
         Verb("daemon", [Verb("status")]),
         Verb("help"),
     ]

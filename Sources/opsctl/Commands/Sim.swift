@@ -6,7 +6,7 @@ import OpsHost
 struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
-        subcommands: [SimRun.self, SimList.self, SimResult.self, SimCancel.self],
+        subcommands: [SimRun.self, SimCheck.self, SimList.self, SimResult.self, SimCancel.self],
         defaultSubcommand: SimRun.self)
 }
 
@@ -29,23 +29,13 @@ struct SimRun: Verb {
 
     func perform() throws -> Outcome {
         let text = String(decoding: try readFile(file), as: UTF8.self)
-        let files = try readFiles(neededBy: text)
+        let files = try readFiles(neededBy: text, at: file)
         let bar = ProgressBar(format: global.format)
         defer { bar.clear() }
         let result = local ? try runHere(text, files, bar) : try runThere(text, files, bar)
         bar.clear()
-        if let output { try write(result, to: output) }
+        if let output { try writeFile(result.utf8(indented: true) + [0x0A], to: output) }
         return Outcome(result, text: SimulationReport(result).text)
-    }
-
-    /// Traces are looked for beside the scenario.
-    private func readFiles(neededBy text: String) throws -> [String: String] {
-        var files: [String: String] = [:]
-        for name in try RuntimeHost.filesNeeded(by: text, file: fileName(file)) {
-            let path = URL(filePath: name, relativeTo: URL(filePath: file).deletingLastPathComponent()).path
-            files[name] = String(decoding: try readFile(path), as: UTF8.self)
-        }
-        return files
     }
 
     private func runHere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
@@ -69,17 +59,6 @@ struct SimRun: Verb {
             throw Refusal("protocol", errno: 71, "the daemon sent no result")
         }
         return result
-    }
-
-    private func write(_ result: JSONValue, to path: String) throws {
-        do {
-            try Data(result.utf8(indented: true) + [0x0A]).write(to: URL(filePath: path), options: .atomic)
-        } catch {
-            let failure = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-            throw Refusal(
-                "io", errno: failure?.code ?? 5, "cannot write '\(path)'",
-                reason: failure.map { String(cString: strerror(CInt($0.code))) })
-        }
     }
 }
 
@@ -129,4 +108,26 @@ private func runSelector(_ words: [String]) throws(Refusal) -> Selector {
     try words.finish()
     guard selector.name == nil else { throw .usage("runs have no names: 'id N'") }
     return selector
+}
+
+/// What a scenario names beside itself (traces), looked for beside its file.
+func readFiles(neededBy text: String, at path: String) throws -> [String: String] {
+    var files: [String: String] = [:]
+    for name in try RuntimeHost.filesNeeded(by: text, file: fileName(path)) {
+        let place = URL(filePath: name, relativeTo: URL(filePath: path).deletingLastPathComponent()).path
+        files[name] = String(decoding: try readFile(place), as: UTF8.self)
+    }
+    return files
+}
+
+/// All or nothing.
+func writeFile(_ bytes: [UInt8], to path: String) throws {
+    do {
+        try Data(bytes).write(to: URL(filePath: path), options: .atomic)
+    } catch {
+        let failure = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+        throw Refusal(
+            "io", errno: failure?.code ?? 5, "cannot write '\(path)'",
+            reason: failure.map { String(cString: strerror(CInt($0.code))) })
+    }
 }

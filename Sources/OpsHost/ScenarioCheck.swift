@@ -1,0 +1,163 @@
+package import ControlAPI
+import Netsim
+
+/// What became of one expectation.
+package struct ExpectationVerdict: Sendable {
+    package var scenario: String
+    package var file: String
+    package var line: Int?
+    /// As it stands in the file.
+    package var expectation: String
+    package var passed: Bool
+    /// In the metric's unit (bit/s, ms, bytes), or the ratio; of several flows the one furthest off. nil: the result has
+    /// no such figure.
+    package var value: Double?
+    package var limit: Double
+    /// The reference's own figure, if the expectation is relative.
+    package var reference: Double?
+    /// Which flow, if there are several.
+    package var flow: String?
+
+    /// By how much it failed or held, as a share of the limit; nil if that is 0.
+    package var margin: Double? {
+        guard let value, limit != 0 else { return nil }
+        return abs(value - limit) / limit
+    }
+
+    package var json: JSONValue {
+        [
+            "scenario": .string(scenario), "file": .string(file),
+            "line": line.map { .integer(Int64($0)) } ?? .null, "expectation": .string(expectation),
+            "passed": .bool(passed), "value": value.map { .double($0) } ?? .null, "limit": .double(limit),
+            "reference": reference.map { .double($0) } ?? .null, "flow": flow.map { .string($0) } ?? .null,
+        ]
+    }
+
+    /// `flow a.2 has 4.1e+06, 18.2 % off`: for people.
+    package var explanation: String {
+        guard let value else { return "the result has no such figure" }
+        var text = (flow.map { "flow \($0) has " } ?? "it is ") + Self.text(value)
+        if let reference { text += " times the reference's \(Self.text(reference))" }
+        if let margin { text += ", \(Self.text(margin * 100)) % \(passed ? "to spare" : "off")" }
+        return text
+    }
+
+    /// Three decimals at most.
+    private static func text(_ value: Double) -> String {
+        let scaled = (value * 1000).rounded()
+        guard abs(scaled) < 9e15 else { return "\(value)" }
+        let whole = Int64(scaled)
+        return whole % 1000 == 0 ? String(whole / 1000) : "\(Double(whole) / 1000)"
+    }
+}
+
+extension RuntimeHost {
+    /// Runs a scenario, and once more with each reference that it names, and judges its expectations.
+    ///
+    /// - Throws: EINVAL for a scenario without `expect:`; what the runs throw.
+    package func check(_ parsed: ParsedScenario, file: String) throws(Refusal) -> [ExpectationVerdict] {
+        let expectations = parsed.scenario.expectations
+        guard !expectations.isEmpty else {
+            throw Refusal(
+                "scenario", errno: 22, "\(file): there is nothing to check", reason: "it has no 'expect:'",
+                suggestion: "expect: [flows.NAME.goodput >= 45Mbit]")
+        }
+        let result = try simulate(parsed) { _ in true }
+        var references: [String: JSONValue] = [:]
+        for name in expectations.compactMap(\.reference) where references[name] == nil {
+            references[name] = try simulate(
+                ParsedScenario(scenario: parsed.scenario.relative(to: name))
+            ) { _ in true }
+        }
+        return expectations.map { expectation in
+            Self.judge(
+                expectation, result, reference: expectation.reference.flatMap { references[$0] },
+                scenario: parsed.name, file: file)
+        }
+    }
+
+    static func judge(
+        _ expectation: Expectation, _ result: JSONValue, reference: JSONValue?, scenario: String, file: String
+    ) -> ExpectationVerdict {
+        var verdict = ExpectationVerdict(
+            scenario: scenario, file: file, line: expectation.line, expectation: expectation.text,
+            passed: true, limit: expectation.value)
+        var worst = -Double.infinity
+        let subjects = subjects(of: expectation, in: result)
+        if subjects.isEmpty { verdict.passed = false }
+        for (name, subject) in subjects {
+            var value = figure(expectation.metric, of: subject)
+            var base: Double?
+            if let reference {
+                base = Self.subjects(of: expectation, in: reference).first { $0.name == name }
+                    .flatMap { figure(expectation.metric, of: $0.value) }
+                value = value.flatMap { value in base.flatMap { $0 != 0 ? value / $0 : nil } }
+            }
+            let holds = value.map { expectation.comparison.holds($0, expectation.value) } ?? false
+            // How far on the wrong side; a figure that is missing is furthest.
+            let offset = value.map { value in
+                switch expectation.comparison {
+                case .atLeast, .above: expectation.value - value
+                case .atMost, .below: value - expectation.value
+                case .equal: abs(value - expectation.value)
+                }
+            }
+            guard offset ?? .infinity > worst else { continue }
+            worst = offset ?? .infinity
+            (verdict.passed, verdict.value, verdict.reference) = (holds, value, base)
+            verdict.flow = subjects.count > 1 ? name : nil
+        }
+        return verdict
+    }
+
+    private static func subjects(
+        of expectation: Expectation, in result: JSONValue
+    ) -> [(name: String, value: JSONValue)] {
+        func named(_ list: String, _ isWanted: (String) -> Bool) -> [(String, JSONValue)] {
+            (result[list]?.array ?? []).compactMap { item in
+                item["name"]?.string.flatMap { isWanted($0) ? ($0, item) : nil }
+            }
+        }
+        switch expectation.subject {
+        case .whole: return [("", result)]
+        case .link(let name): return named("links") { $0 == name }
+        case .cross(let name): return named("cross") { $0 == name }
+        case .flows("*"): return named("flows") { _ in true }
+        case .flows(let name):
+            let exact = named("flows") { $0 == name }
+            guard exact.isEmpty else { return exact }
+            return named("flows") { $0.hasPrefix(name + ".") && Int($0.dropFirst(name.count + 1)) != nil }
+        }
+    }
+
+    private static func figure(_ metric: Expectation.Metric, of subject: JSONValue) -> Double? {
+        var value: JSONValue? = subject
+        for member in metric.members { value = value?[member] }
+        guard let figure = metric.figure else { return value?.number }
+        let numbers = (value?.array ?? []).compactMap(\.number)
+        if figure == .count { return Double(numbers.count) }
+        guard !numbers.isEmpty else { return nil }
+        let sorted = numbers.sorted()
+        func quantile(_ share: Double) -> Double {
+            sorted[max(Int((Double(sorted.count) * share).rounded(.up)), 1) - 1]
+        }
+        switch figure {
+        case .count: return Double(numbers.count)
+        case .mean: return numbers.reduce(0, +) / Double(numbers.count)
+        case .p50: return quantile(0.5)
+        case .p95: return quantile(0.95)
+        case .p99: return quantile(0.99)
+        case .max: return sorted.last
+        }
+    }
+}
+
+extension JSONValue {
+    fileprivate var number: Double? {
+        switch self {
+        case .integer(let number): Double(number)
+        case .double(let number): number
+        default: nil
+        }
+    }
+}
