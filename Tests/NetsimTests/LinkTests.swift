@@ -15,9 +15,12 @@ import Testing
     ) -> Link {
         var spec = Scenario.LinkSpec(name: "l", rate: [], delay: .millisecond, bufferBytes: buffer)
         models(&spec)
+        // Lives as long as the tests.
+        let pool = PagePool.Handle.allocate(capacity: 1)
+        pool.initialize(to: PagePool())
         return Link(
             delay: .millisecond, bufferBytes: buffer, markBytes: mark, rate: RateSchedule(steps: rate),
-            models: LinkModels(spec, seed: seed))
+            models: LinkModels(spec, seed: seed), pool: pool)
     }
 
     @Test("packets are served one after the other and delivered a delay later")

@@ -15,7 +15,7 @@ extension Engine {
     @inline(__always) func setClocks(of block: UnsafeMutablePointer<ops_block>) {
         let ktime = self.ktime
         block.pointee.ktime_ns = ktime
-        let jiffies = jiffies(atKtime: ktime)
+        let jiffies = jiffies64
         if block.pointee.jiffies64 != jiffies {
             block.pointee.jiffies64 = jiffies
             let tick = 1_000_000_000 / UInt64(pointee.host.hz)

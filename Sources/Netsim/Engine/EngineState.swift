@@ -4,7 +4,12 @@ internal import KernelABI
 ///
 /// Invariant: made and freed by `World`; every pointer in it lives exactly as long. Used by one thread.
 struct EngineState {
-    var now: Nanoseconds = 0
+    private(set) var now: Nanoseconds = 0
+    /// `jiffies64` at `now`, and when it changes next: read many times per packet.
+    private(set) var jiffies: UInt64 = 0
+    private(set) var nextJiffy: Nanoseconds = 0
+    /// Length of a jiffy, where it is a whole number of nanoseconds; else 0.
+    private(set) var jiffyNanoseconds: Nanoseconds = 0
     /// Programs' clock at simulated time 0: 0 means "unset" to real algorithms, so a world starts later.
     let bootNanoseconds: UInt64
     let host: HostSettings
@@ -52,6 +57,22 @@ struct EngineState {
     var cycleRandom: SplitMix64
     /// How long hosts take for a packet.
     var jitterRandom: SplitMix64
+
+    /// Time goes on, or stays.
+    @inline(__always) mutating func advance(to time: Nanoseconds) {
+        now = time
+        if time >= nextJiffy { countJiffies() }
+    }
+
+    @inline(never) private mutating func countJiffies() {
+        let hz = UInt64(host.hz)
+        // Kernel: `INITIAL_JIFFIES` makes the 32-bit counter wrap five minutes after boot.
+        let ticks = (bootNanoseconds &+ UInt64(bitPattern: now)) &* hz / 1_000_000_000
+        jiffies = UInt64(UInt32(bitPattern: -300 &* Int32(bitPattern: host.hz))) &+ ticks
+        let next = ((ticks &+ 1) &* 1_000_000_000 &+ hz &- 1) / hz
+        nextJiffy = Nanoseconds(bitPattern: next &- bootNanoseconds)
+        jiffyNanoseconds = 1_000_000_000 % hz == 0 ? Nanoseconds(1_000_000_000 / hz) : 0
+    }
 }
 
 typealias Engine = UnsafeMutablePointer<EngineState>
@@ -60,12 +81,7 @@ extension Engine {
     // MARK: Clocks, all from one counter.
 
     @inline(__always) var ktime: UInt64 { pointee.bootNanoseconds &+ UInt64(bitPattern: pointee.now) }
-    /// Kernel: `INITIAL_JIFFIES` makes the 32-bit counter wrap five minutes after boot.
-    @inline(__always) func jiffies(atKtime ktime: UInt64) -> UInt64 {
-        let hz = UInt64(pointee.host.hz)
-        return UInt64(UInt32(bitPattern: -300 &* Int32(hz))) &+ (ktime &* hz) / 1_000_000_000
-    }
-    @inline(__always) var jiffies64: UInt64 { jiffies(atKtime: ktime) }
+    @inline(__always) var jiffies64: UInt64 { pointee.jiffies }
     @inline(__always) var jiffies32: UInt32 { UInt32(truncatingIfNeeded: jiffies64) }
     @inline(__always) var millisecondsStamp: UInt32 { UInt32(truncatingIfNeeded: ktime / 1_000_000) }
     /// What the timestamp option carries now; 0: there is none.
@@ -99,6 +115,9 @@ extension Engine {
     }
 
     private func time(ofJiffy jiffy: UInt64) -> Nanoseconds {
+        let length = pointee.jiffyNanoseconds
+        let ahead = Int64(bitPattern: jiffy &- pointee.jiffies)
+        if length != 0, ahead > 0, ahead < 1 << 32 { return pointee.nextJiffy &+ (ahead &- 1) &* length }
         let hz = UInt64(pointee.host.hz)
         let since = jiffy &- UInt64(UInt32(bitPattern: -300 &* Int32(hz)))
         let (product, overflow) = since.multipliedReportingOverflow(by: 1_000_000_000)
@@ -126,16 +145,17 @@ extension Engine {
 
     /// Sends an ACK on its way back.
     @inline(__always) func transmit(_ ack: Acknowledgement, line: UInt32) {
-        let isFirst = pointee.lines[Int(line)].packets.isEmpty
+        let isFirst = pointee.lines[Int(line)].isEmpty
         var ack = ack
         var due = pointee.now &+ pointee.lines[Int(line)].delay
         if pointee.host.jitter > 0 {
             let draw = pointee.jitterRandom.next().multipliedFullWidth(by: UInt64(pointee.host.jitter)).high
-            due = max(due &+ Nanoseconds(draw), pointee.lines[Int(line)].lastDue)
-            pointee.lines[Int(line)].lastDue = due
+            due &+= Nanoseconds(draw)
         }
+        due = max(due, pointee.lines[Int(line)].lastDue)
+        pointee.lines[Int(line)].lastDue = due
         ack.due = due
-        pointee.lines[Int(line)].packets.append(ack)
+        pointee.lines[Int(line)].append(ack)
         if isFirst { pointee.traffic.push(at: ack.due, .delayLine, line) }
     }
 }

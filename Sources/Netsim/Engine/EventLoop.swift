@@ -4,28 +4,25 @@ extension Engine {
     /// Runs events up to and including `deadline`, at most `budget` of them.
     /// - Returns: whether there may be more before `deadline`.
     func run(until deadline: Nanoseconds, budget: Int) -> Bool {
-        var left = budget
-        while left > 0 {
-            left -= 1
-            let traffic = pointee.traffic.first
-            let timer = pointee.queue.first
+        for _ in 0..<budget {
+            let timer = pointee.queue.firstTime
+            let traffic = pointee.traffic.firstTime
+            let time = min(timer, traffic)
+            guard time <= deadline else {
+                pointee.advance(to: deadline)
+                return false
+            }
+            pointee.advance(to: time)
+            pointee.eventCount &+= 1
             // Ties go to timers: the two queues number their entries apart, so this is the rule between them.
-            if let event = timer, event.time <= traffic?.time ?? .never {
-                guard event.time <= deadline else { break }
-                pointee.now = event.time
-                pointee.eventCount &+= 1
-                handle(event)
-            } else if let event = traffic {
-                guard event.time <= deadline else { break }
-                pointee.now = event.time
-                pointee.eventCount &+= 1
-                if event.kind == .link { deliver(link: event.index) } else { deliver(line: event.index) }
+            if timer <= traffic {
+                handle(pointee.queue.first)
             } else {
-                break
+                let event = pointee.traffic.first
+                if event.kind == .link { deliver(link: event.index) } else { deliver(line: event.index) }
             }
         }
-        if left > 0 { pointee.now = deadline }
-        return left == 0
+        return true
     }
 
     private func handle(_ event: Event) {
@@ -108,13 +105,11 @@ extension Engine {
 
     private func deliver(line: UInt32) {
         let lines = pointee.lines + Int(line)
-        let ack = lines.pointee.packets.at(lines.pointee.packets.head).pointee
-        lines.pointee.packets.removeFirst()
-        if lines.pointee.packets.isEmpty {
+        let ack = lines.pointee.removeFirst()
+        if lines.pointee.isEmpty {
             pointee.traffic.removeFirst()
         } else {
-            let due = lines.pointee.packets.at(lines.pointee.packets.head).pointee.due
-            pointee.traffic.rescheduleFirst(at: due)
+            pointee.traffic.rescheduleFirst(at: lines.pointee.nextDue)
         }
         let flow = pointee.flows + Int(ack.flow)
         guard flow.pointee.generation == ack.generation else { return }

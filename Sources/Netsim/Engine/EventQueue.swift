@@ -38,8 +38,8 @@ struct Event {
 ///
 /// Packets in flight are not here: each link and delay line has one entry, for its head. So the heap holds a few entries
 /// per flow and link, and the entry that is popped and pushed back for every packet costs one sift (`rescheduleFirst`).
-/// All of it is 1.9 % of the instructions of a run with 1000 flows (callgrind): a calendar queue or a timer wheel could
-/// save no more than that.
+/// Under this load two heaps, for traffic and for timers, beat a calendar queue and a timer wheel, which win where every
+/// packet is an event of its own: `Benchmarks/eventqueue.c` measures it, docs/linux-fidelity.md says what came out.
 struct EventQueue {
     private var base: UnsafeMutablePointer<Event>
     private var capacity: Int
@@ -53,7 +53,13 @@ struct EventQueue {
 
     func free() { base.deallocate() }
 
-    @inline(__always) var first: Event? { count > 0 ? base[0] : nil }
+    /// `.never` without events.
+    @inline(__always) var firstTime: Nanoseconds { count > 0 ? base[0].time : .never }
+    /// There must be one.
+    @inline(__always) var first: Event {
+        assert(count > 0)
+        return base[0]
+    }
 
     @inline(__always) private static func isBefore(_ a: Event, _ b: Event) -> Bool {
         a.time != b.time ? a.time < b.time : a.sequence < b.sequence
@@ -86,7 +92,15 @@ struct EventQueue {
         event.time = time
         event.sequence = nextSequence
         nextSequence &+= 1
-        sink(event)
+        if count > 2 {
+            sink(event)
+        } else if count == 2, Self.isBefore(base[1], event) {
+            // One link and one way back, as in most scenarios.
+            base[0] = base[1]
+            base[1] = event
+        } else {
+            base[0] = event
+        }
     }
 
     /// Puts `event` into the hole at the root.
@@ -104,10 +118,12 @@ struct EventQueue {
     }
 
     @inline(never) private mutating func grow() {
-        let bigger = UnsafeMutablePointer<Event>.allocate(capacity: capacity * 2)
+        // By half: with many flows the queue is a good part of the memory that is hardly used.
+        let more = capacity + capacity / 2
+        let bigger = UnsafeMutablePointer<Event>.allocate(capacity: more)
         bigger.moveInitialize(from: base, count: count)
         base.deallocate()
         base = bigger
-        capacity *= 2
+        capacity = more
     }
 }

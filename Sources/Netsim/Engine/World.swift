@@ -8,6 +8,8 @@ package final class World {
     let engine: Engine
     let controls: ControlTable
     let memory: SocketMemory
+    /// Where the queues of links and flows take their memory from.
+    private let pool: PagePool.Handle
     /// Paths of all flows, one after the other.
     private let paths: UnsafeMutablePointer<UInt32>
     /// One name per flow: `a`, or `a.1` … `a.n`.
@@ -27,6 +29,8 @@ package final class World {
         self.memory = memory
         (flowNames, flowSpecs) = World.names(scenario)
         engine = .allocate(capacity: 1)
+        pool = .allocate(capacity: 1)
+        pool.initialize(to: PagePool())
         let hops = flowSpecs.reduce(0) { $0 + scenario.flows[$1].path.count }
         paths = .allocate(capacity: max(hops, 1))
         recorder = scenario.recordInterval.map {
@@ -38,11 +42,11 @@ package final class World {
         let (lines, lineOf) = World.delayLines(scenario)
         let links = UnsafeMutablePointer<Link>.allocate(capacity: scenario.links.count)
         for (index, spec) in scenario.links.enumerated() {
-            (links + index).initialize(to: World.makeLink(spec, seed: scenario.seed &+ UInt64(index)))
+            (links + index).initialize(to: World.makeLink(spec, seed: scenario.seed &+ UInt64(index), pool))
         }
         let lineBase = UnsafeMutablePointer<DelayLine>.allocate(capacity: max(lines.count, 1))
         for (index, delay) in lines.enumerated() {
-            (lineBase + index).initialize(to: DelayLine(delay: delay))
+            (lineBase + index).initialize(to: DelayLine(delay: delay, pool))
         }
         let flows = UnsafeMutablePointer<FlowState>.allocate(capacity: max(flowNames.count, 1))
 
@@ -61,6 +65,7 @@ package final class World {
                 random: SplitMix64.split(seed: scenario.seed, name: "sequence numbers"),
                 cycleRandom: SplitMix64.split(seed: scenario.seed, name: "gain cycle"),
                 jitterRandom: SplitMix64.split(seed: scenario.seed, name: "host jitter")))
+        engine.pointee.advance(to: 0)
         let timers = ProgramTimers(engine, controls.instances)
         programTimers = timers
         engine.pointee.sources = sources.map { Unmanaged.passUnretained($0) }
@@ -75,14 +80,16 @@ package final class World {
         for index in 0..<engine.pointee.flowCount {
             let flow = engine.pointee.flows + index
             flow.pointee.segments.free()
+            flow.pointee.resent.free()
+            flow.pointee.deliveries.free()
             flow.pointee.chunks.free()
             flow.pointee.receiverState.outOfOrder.free()
-            flow.pointee.statistics.free()
         }
         for index in 0..<engine.pointee.linkCount { engine.pointee.links[index].free() }
         for index in 0..<engine.pointee.lineCount { engine.pointee.lines[index].free() }
         engine.pointee.links.deallocate()
         engine.pointee.lines.deallocate()
+        engine.pointee.flows.deinitialize(count: engine.pointee.flowCount)
         engine.pointee.flows.deallocate()
         engine.pointee.queue.free()
         engine.pointee.traffic.free()
@@ -90,6 +97,9 @@ package final class World {
         engine.deinitialize(count: 1)
         engine.deallocate()
         paths.deallocate()
+        pool.pointee.free()
+        pool.deinitialize(count: 1)
+        pool.deallocate()
     }
 
     /// A world whose flows may also use congestion controls in C or Swift, beside the built-in ones.
@@ -136,6 +146,16 @@ package final class World {
         }
     }
 
+    /// After the last event: connections end, packets go, and with them most of the world's memory.
+    func discardTraffic() {
+        finish()
+        for index in 0..<engine.pointee.linkCount {
+            engine.pointee.links[index].discardPackets(at: engine.pointee.now)
+        }
+        for index in 0..<engine.pointee.lineCount { engine.pointee.lines[index].removeAll() }
+        pool.pointee.free()
+    }
+
     // MARK: Making
 
     private static func names(_ scenario: Scenario) -> ([String], [Int]) {
@@ -170,7 +190,9 @@ package final class World {
         return (delays, lineOf)
     }
 
-    private static func makeLink(_ spec: Scenario.LinkSpec, seed: UInt64) -> Link {
+    private static func makeLink(
+        _ spec: Scenario.LinkSpec, seed: UInt64, _ pool: PagePool.Handle
+    ) -> Link {
         let rate: RateSchedule
         if let trace = spec.trace {
             rate = RateSchedule(DeliveryTrace(milliseconds: trace))
@@ -180,7 +202,7 @@ package final class World {
         }
         return Link(
             delay: spec.delay, bufferBytes: spec.bufferBytes, markBytes: spec.markBytes, rate: rate,
-            models: LinkModels(spec, seed: seed))
+            models: LinkModels(spec, seed: seed), pool: pool)
     }
 
     private func makeFlows(lineOf: [UInt32]) throws(OpsError) {
@@ -205,7 +227,8 @@ package final class World {
             flow.initialize(
                 to: FlowState(
                     engine: engine, index: UInt32(index), sender: try memory.makeSocket(of: flow),
-                    senderOps: control.attachment, segments: Ring(capacity: 16), chunks: Ring(capacity: 4),
+                    senderOps: control.attachment, segments: Ring(pool), resent: Ring(pool),
+                    deliveries: Ring(pool), chunks: Ring(pool),
                     receiver: try memory.makeSocket(of: flow), receiverOps: receiverControl.attachment,
                     receiverState: ReceiverState(), path: start, hopCount: UInt8(spec.path.count),
                     delayLine: lineOf[specIndex], ecn: spec.ecn,

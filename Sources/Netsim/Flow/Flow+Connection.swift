@@ -33,7 +33,7 @@ extension Flow {
         let stamp = stampTransmission()
         appendSegment(
             Segment(
-                seq: isn, end: isn &+ 1, sentNanoseconds: stamp, flags: .syn))
+                seq: isn, end: isn &+ 1, stamp: stamp, flags: .syn))
         tp.pointee.packets_out = 1
         sendSYN()
         setRetransmitTimer(PendingTimer.retransmit, after: tp.rto)
@@ -113,7 +113,7 @@ extension Flow {
             return
         }
         tp.pointee.inet_conn.icsk_retransmits += 1
-        segment(headSegment).pointee.sentNanoseconds = engine.ktime
+        segment(headSegment).pointee.sent = UInt32(truncatingIfNeeded: engine.ktime / 1000)
         segment(headSegment).pointee.flags.insert(.everRetransmitted)
         tp.pointee.total_retrans &+= 1
         sendSYN()

@@ -16,9 +16,12 @@ struct FlowState {
     var senderOps: Attachment
     /// The retransmission queue, `snd_una ..< snd_nxt`.
     var segments: Ring<Segment>
-    /// Oldest and newest of the segments in order of transmission.
-    var listHead = FlowState.none
-    var listTail = FlowState.none
+    /// Before it no segment is listed that was sent once only.
+    var firstListed: UInt32 = 0
+    /// Retransmissions in order of time.
+    var resent: Ring<Resent>
+    /// Delivery states that segments refer to.
+    var deliveries: Ring<DeliveryState>
     /// Number of the segment after the highest SACKed one; `none`: nothing SACKed.
     var highestSACK = FlowState.none
     /// Where looking for lost segments to retransmit goes on; `none`: at the head.

@@ -23,10 +23,7 @@ struct FlowStatistics {
     private(set) var slowStartExit: (time: Nanoseconds, cwnd: UInt32)?
 
     /// Completion times, in order.
-    private(set) var completions: Ring<Nanoseconds>
-
-    init() { completions = Ring(capacity: 4) }
-    func free() { completions.free() }
+    private(set) var completions: [Nanoseconds] = []
 
     /// Kernel: tracepoint `tcp_cong_state_set`; a repeated timeout counts again.
     mutating func enter(_ state: UInt8, from before: UInt8, at now: Nanoseconds) {

@@ -19,21 +19,80 @@ struct Acknowledgement {
     var tsecr: UInt32
     var generation: UInt16
     var flags: Flags
-    var sackCount: UInt8
-    var sacks: (tcp_sack_block, tcp_sack_block, tcp_sack_block, tcp_sack_block)
+    /// At most four of them count.
+    var sackCount: UInt8 = 0
+    var sacks = (tcp_sack_block(), tcp_sack_block(), tcp_sack_block(), tcp_sack_block())
 }
 
 /// The way back: pure delay, no rate, no loss. Flows with the same delay share one line, so that it stays in order.
 struct DelayLine {
     let delay: Nanoseconds
-    var packets: Ring<Acknowledgement>
-    /// When the last of them arrives: jitter does not reorder.
+    /// When the last of them arrives: nothing is overtaken.
     var lastDue: Nanoseconds = 0
+    private var heads: Ring<Head>
+    /// SACK blocks of the ACKs under way, one ACK's after the other's: most have none.
+    private var blocks: Ring<tcp_sack_block>
 
-    init(delay: Nanoseconds) {
-        self.delay = delay
-        packets = Ring(capacity: 64)
+    /// An ACK without its blocks.
+    private struct Head {
+        var due: Nanoseconds
+        var flow: UInt32
+        var ack: UInt32
+        var window: UInt32
+        var tsval: UInt32
+        var tsecr: UInt32
+        var generation: UInt16
+        var flags: Acknowledgement.Flags
+        var sackCount: UInt8
     }
 
-    func free() { packets.free() }
+    init(delay: Nanoseconds, _ pool: PagePool.Handle) {
+        self.delay = delay
+        heads = Ring(pool)
+        blocks = Ring(pool)
+    }
+
+    func free() {
+        heads.free()
+        blocks.free()
+    }
+
+    @inline(__always) var isEmpty: Bool { heads.isEmpty }
+    /// When the first one arrives; there must be one.
+    @inline(__always) var nextDue: Nanoseconds { heads.at(heads.head).pointee.due }
+
+    /// - Parameter ack: due no earlier than those before it.
+    @inline(__always) mutating func append(_ ack: Acknowledgement) {
+        heads.append(
+            Head(
+                due: ack.due, flow: ack.flow, ack: ack.ack, window: ack.window, tsval: ack.tsval,
+                tsecr: ack.tsecr, generation: ack.generation, flags: ack.flags, sackCount: ack.sackCount))
+        for index in 0..<Int(ack.sackCount) { blocks.append(ack.sack(index)) }
+    }
+
+    @inline(__always) mutating func removeFirst() -> Acknowledgement {
+        let head = heads.at(heads.head).pointee
+        heads.removeFirst()
+        var ack = Acknowledgement(
+            due: head.due, flow: head.flow, ack: head.ack, window: head.window, tsval: head.tsval,
+            tsecr: head.tsecr, generation: head.generation, flags: head.flags, sackCount: head.sackCount)
+        if head.sackCount > 0 {
+            ack.sacks.0 = takeBlock()
+            if head.sackCount > 1 { ack.sacks.1 = takeBlock() }
+            if head.sackCount > 2 { ack.sacks.2 = takeBlock() }
+            if head.sackCount > 3 { ack.sacks.3 = takeBlock() }
+        }
+        return ack
+    }
+
+    mutating func removeAll() {
+        heads.removeAll()
+        blocks.removeAll()
+    }
+
+    private mutating func takeBlock() -> tcp_sack_block {
+        let block = blocks.at(blocks.head).pointee
+        blocks.removeFirst()
+        return block
+    }
 }

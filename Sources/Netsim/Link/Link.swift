@@ -27,7 +27,8 @@ struct Link {
     static let packetsMax = 1 << 22
 
     init(
-        delay: Nanoseconds, bufferBytes: UInt64, markBytes: UInt64?, rate: RateSchedule, models: LinkModels?
+        delay: Nanoseconds, bufferBytes: UInt64, markBytes: UInt64?, rate: RateSchedule, models: LinkModels?,
+        pool: PagePool.Handle
     ) {
         self.delay = delay
         self.bufferBytes = bufferBytes
@@ -39,7 +40,7 @@ struct Link {
         }
         self.rate = .allocate(capacity: 1)
         self.rate.initialize(to: rate)
-        packets = Ring(capacity: 64)
+        packets = Ring(pool)
     }
 
     func free() {
@@ -123,6 +124,13 @@ struct Link {
         packets.removeFirst()
         statistics.delivered &+= 1
         assert(isConserving)
+    }
+
+    /// At the end of a run: what is on the link will not arrive.
+    mutating func discardPackets(at now: Nanoseconds) {
+        settle(at: now)
+        packets.removeAll()
+        served = packets.tail
     }
 
     /// IP bytes whose service has ended by `end`.

@@ -29,6 +29,7 @@ extension Flow {
 
     /// A segment has been taken in: acknowledge now, later, or compressed. Kernel: `__tcp_ack_snd_check`.
     func checkAck(isOutOfOrderPossible: Bool) {
+        let rp = rp
         guard pointee.receiverState.phase == .established else { return }
         let host = engine.pointee.host
         let isTwoSegments =
@@ -83,6 +84,7 @@ extension Flow {
 
     /// Kernel: `tcp_send_delayed_ack`.
     private func delayAck() {
+        let rp = rp
         let hz = engine.pointee.host.hz
         let delackMin = max(hz / 25, 1)
         var ato = UInt32(rp.pointee.inet_conn.icsk_ack.ato)
@@ -126,6 +128,7 @@ extension Flow {
 
     /// Sends an ACK for everything. - Parameter unread: segments that wait for the application.
     func sendAck(unread: Int64) {
+        let rp = rp
         _ = offerWindow(unread: unread)
         let isScheduled = rp.ackPending & UInt8(ICSK_ACK_SCHED.rawValue) != 0
         transmitAck(rp.pointee.rcv_nxt, ecnFlags: rp.ecnFlags, flags: [])
@@ -158,14 +161,13 @@ extension Flow {
 
     /// Puts an ACK on the way back.
     func transmitAck(_ ack: UInt32, ecnFlags: UInt8, flags: Acknowledgement.Flags) {
+        let rp = rp
         var flags = flags
         if ecnFlags & UInt8(TCP_ECN_DEMAND_CWR) != 0, ecnFlags & UInt8(TCP_ECN_OK) != 0 { flags.insert(.ece) }
-        let empty = tcp_sack_block(start_seq: 0, end_seq: 0)
         var packet = Acknowledgement(
             due: 0, flow: pointee.index, ack: ack, window: rp.pointee.rcv_wnd,
             tsval: engine.timestamp, tsecr: rp.pointee.rx_opt.ts_recent,
-            generation: pointee.generation, flags: flags, sackCount: 0,
-            sacks: (empty, empty, empty, empty))
+            generation: pointee.generation, flags: flags)
         addBlocks(to: &packet)
         rp.pointee.segs_out &+= 1
         engine.transmit(packet, line: pointee.delayLine)

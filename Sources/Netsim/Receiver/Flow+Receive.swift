@@ -63,6 +63,7 @@ extension Flow {
     }
 
     private func receiveData(_ packet: Packet) {
+        let rp = rp
         rp.pointee.data_segs_in &+= 1
         if packet.flags.contains(.cwr) {
             rp.ecnFlags &= ~UInt8(TCP_ECN_DEMAND_CWR)
@@ -154,6 +155,7 @@ extension Flow {
 
     /// Bookkeeping of every segment that arrives in order. Kernel: `tcp_event_data_recv`.
     private func noteData(_ packet: Packet) {
+        let rp = rp
         let now = engine.jiffies32
         rp.ackPending |= UInt8(ICSK_ACK_SCHED.rawValue)
         measureMSS(length: UInt32(packet.length), isPush: packet.flags.contains(.push))

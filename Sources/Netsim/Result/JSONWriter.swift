@@ -3,6 +3,9 @@ struct JSONWriter {
     private(set) var bytes: [UInt8] = []
     private var needsComma = false
 
+    /// - Parameter reserving: bytes that are likely to be written, so that the text need not be moved as it grows.
+    init(reserving: Int = 0) { bytes.reserveCapacity(reserving) }
+
     mutating func object(_ body: (inout JSONWriter) -> Void) {
         begin(UInt8(ascii: "{"))
         body(&self)

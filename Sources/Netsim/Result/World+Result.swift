@@ -16,7 +16,8 @@ extension World {
     ///
     /// - Parameter timing: adds `engine.cpu_s` and `engine.wall_s`.
     package func result(timing: SimulationTiming? = nil) -> [UInt8] {
-        var json = JSONWriter()
+        discardTraffic()
+        var json = JSONWriter(reserving: 400 * flowNames.count)
         let goodputs = (0..<flowNames.count).map { goodput(engine.pointee.flows + $0) }
         json.object { json in
             json.member("scenario", scenario.name)
@@ -95,11 +96,7 @@ extension World {
             }
             json.key("fct_ms")
             json.array { json in
-                var number = statistics.completions.head
-                while number != statistics.completions.tail {
-                    json.number(Double(statistics.completions.at(number).pointee) / 1e6, digits: 4)
-                    number &+= 1
-                }
+                for time in statistics.completions { json.number(Double(time) / 1e6, digits: 4) }
             }
             writeSlowdown(index, &json)
             if let failure = statistics.failure { json.member("error", failure.text) }

@@ -53,9 +53,7 @@ extension World {
         all.rtoEvents = statistics.rtoEvents
         all.cwrEvents = statistics.cwrEvents
         all.lossEpoch = statistics.lossEpoch
-        all.completions = (0..<statistics.completions.count).map {
-            statistics.completions.at(statistics.completions.head &+ UInt32($0)).pointee
-        }
+        all.completions = statistics.completions
         guard flow.isOpen else { return all }
         all.cwndSegments = tp.cwnd
         all.ssthreshSegments = tp.ssthresh >= Kernel.infiniteSsthresh ? nil : tp.ssthresh

@@ -23,13 +23,11 @@ extension World {
         let wire = scenario.host.wire
         let base = Double(2 * (spec.rtt + 2 * scenario.host.latency))
         var all: [Double] = []
-        var number = flow.pointee.statistics.completions.head
-        while number != flow.pointee.statistics.completions.tail {
+        for time in flow.pointee.statistics.completions {
             let bytes = Double(sizes(all.count))
             let segments = (bytes / Double(wire.mss)).rounded(.up)
             let ideal = base + (bytes + segments * Double(wire.headerBytes)) * 8e9 / Double(rate)
-            all.append(Double(flow.pointee.statistics.completions.at(number).pointee) / ideal)
-            number &+= 1
+            all.append(Double(time) / ideal)
         }
         return all
     }

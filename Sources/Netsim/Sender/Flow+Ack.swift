@@ -5,6 +5,7 @@ internal import KernelABI
 extension Flow {
     /// An ACK of the receiver has arrived.
     func receive(_ acknowledgement: Acknowledgement) {
+        let tp = tp
         refreshClock()
         tp.pointee.segs_in &+= 1
         tp.pointee.rx_opt.rcv_tsval = acknowledgement.tsval
@@ -25,6 +26,7 @@ extension Flow {
 
     /// Reads the world's clock. Kernel: `tcp_mstamp_refresh`.
     @inline(__always) func refreshClock() {
+        let tp = tp
         let ktime = engine.ktime
         tp.pointee.tcp_clock_cache = ktime
         tp.pointee.tcp_mstamp = ktime / 1000
@@ -38,6 +40,7 @@ extension Flow {
 
     /// Kernel: `tcp_ack`.
     func processAck(_ acknowledgement: Acknowledgement, isSlow: Bool) {
+        let tp = tp
         let ack = acknowledgement.ack
         let priorUna = tp.pointee.snd_una
         var pass = AckPass(
@@ -139,6 +142,7 @@ extension Flow {
 
     /// Drops what the ACK covers from the retransmission queue and measures RTT. Kernel: `tcp_clean_rtx_queue`.
     private func cleanQueue(_ pass: inout AckPass) {
+        let tp = tp
         var firstAcked: UInt64 = 0
         var lastAcked: UInt64 = 0
         var reordered = tp.pointee.snd_nxt
@@ -155,7 +159,7 @@ extension Flow {
                 if flags.contains(.retransmitted) { tp.pointee.retrans_out &-= 1 }
                 pass.flag |= AckFlag.retransmittedDataAcked
             } else if !flags.contains(.sacked) {
-                lastAcked = segment.pointee.sentMicroseconds
+                lastAcked = sentMicroseconds(segment)
                 if firstAcked == 0 { firstAcked = lastAcked }
                 if before(segment.pointee.seq, reordered) { reordered = segment.pointee.seq }
                 if !after(segment.pointee.end, tp.pointee.high_seq) { pass.flag |= AckFlag.originalAcked }
@@ -166,7 +170,7 @@ extension Flow {
                 countDelivered(1, ece: ece)
                 if !isSpurious(segment, tsecr: pass.tsecr) {
                     rackAdvance(
-                        sent: segment.pointee.sentMicroseconds, end: segment.pointee.end,
+                        sent: sentMicroseconds(segment), end: segment.pointee.end,
                         wasRetransmitted: flags.isRetransmission)
                 }
             }
@@ -182,6 +186,7 @@ extension Flow {
             }
             removeFirstSegment()
         }
+        trimHistory()
         if !pointee.segments.contains(pointee.highestSACK), pointee.highestSACK != endSegment {
             pointee.highestSACK = headSegment
         }
@@ -195,6 +200,7 @@ extension Flow {
         _ pass: inout AckPass, acked: UInt32, firstAcked: UInt64, lastAcked: UInt64, priorSacked: UInt32,
         reordered: UInt32
     ) {
+        let tp = tp
         let now = tp.pointee.tcp_mstamp
         let rs = engine.pointee.rateSample
         var seqRTT: Int64 = -1
@@ -221,7 +227,7 @@ extension Flow {
             pass.flag |= AckFlag.setTimer
             if before(reordered, pass.priorHighestSACK) { checkReordering(reordered) }
         } else if hasSegments, measured, sackRTT >= 0,
-            sackRTT > Int64(truncatingIfNeeded: now &- segment(headSegment).pointee.sentMicroseconds)
+            sackRTT > Int64(truncatingIfNeeded: now &- sentMicroseconds(segment(headSegment)))
         {
             // The SACK is newer than the head's last transmission, so the timeout need not be put off for it.
             pass.flag |= AckFlag.setTimer
@@ -235,7 +241,7 @@ extension Flow {
     /// Kernel: `tcp_skb_spurious_retrans`.
     private func isSpurious(_ segment: UnsafeMutablePointer<Segment>, tsecr: UInt32) -> Bool {
         segment.pointee.flags.isRetransmission && tsecr != 0
-            && before(tsecr, UInt32(truncatingIfNeeded: segment.pointee.sentNanoseconds / 1_000_000))
+            && before(tsecr, UInt32(truncatingIfNeeded: sentMicroseconds(segment) / 1000))
     }
 
     /// Kernel: `tcp_ack_is_dubious`.
@@ -266,6 +272,7 @@ extension Flow {
 
     /// Kernel: `tcp_update_pacing_rate`.
     func updatePacingRate() {
+        let tp = tp
         var rate = UInt64(tp.pointee.mss_cache) &* (10_000 << 3)
         let isEarly = tp.cwnd < tp.ssthresh / 2
         rate = rate &* (isEarly ? Kernel.pacingSlowStartRatio : Kernel.pacingAvoidanceRatio)

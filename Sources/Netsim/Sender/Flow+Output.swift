@@ -28,6 +28,7 @@ extension Flow {
     /// Sends new data while windows and pacing allow.
     /// - Returns: whether anything was sent.
     func writeTransmit(_ occasion: Occasion) -> Bool {
+        let tp = tp
         let mss = tp.pointee.mss_cache
         let burstMax = burstSegments()
         let isProbe = occasion == .probe
@@ -111,6 +112,7 @@ extension Flow {
 
     /// Segments that leave as one burst: about a millisecond at the pacing rate. Kernel: `tcp_tso_segs`.
     func burstSegments() -> UInt32 {
+        let tp = tp
         let minimum = callMinTSOSegments() ?? 0
         guard engine.pointee.host.tso else { return 1 }
         let floor = minimum != 0 ? minimum : Kernel.minTSOSegments
@@ -133,6 +135,7 @@ extension Flow {
     private func isDeferred(
         burstMax: UInt32, length: UInt32, isLast: Bool, isCwndLimited: inout Bool
     ) -> Bool {
+        let tp = tp
         if tp.caState >= CAState.recovery { return false }
         // Only if something was written or sent within the last millisecond.
         if Int64(bitPattern: tp.pointee.tcp_clock_cache &- tp.pointee.tcp_wstamp_ns) > 1_000_000 {
@@ -150,7 +153,7 @@ extension Flow {
         guard hasSegments else { return false }
         // If the next ACK is likely to be far off (more than 1 ms or half an RTT), do not wait for it.
         let srtt = UInt64(tp.pointee.srtt_us) &* 125
-        let expected = segment(headSegment).pointee.sentNanoseconds &+ srtt
+        let expected = sentMicroseconds(segment(headSegment)) &* 1000 &+ srtt
         let wait = Int64(bitPattern: expected &- tp.pointee.tcp_clock_cache)
         if wait > Int64(min(srtt >> 1, 1_000_000)) { return false }
         if congestionWindow < sendWindow {
@@ -167,6 +170,7 @@ extension Flow {
     /// Cuts `bytes` from the unsent data into segments and sends them as one burst.
     /// - Returns: segments sent.
     func transmitNew(bytes: UInt32) -> UInt32 {
+        let tp = tp
         let mss = tp.pointee.mss_cache
         let priorPackets = tp.pointee.packets_out
         let stamp = stampTransmission()
@@ -174,11 +178,15 @@ extension Flow {
         tp.pointee.lsndtime = engine.jiffies32
         var left = bytes
         var count: UInt32 = 0
-        var isFirst = priorPackets == 0
+        let sent = stamp / 1000
+        let timestamp = sent / 1000
+        let delivery = noteSent(at: sent, isFirstInFlight: priorPackets == 0)
+        var common: Segment.Flags = .hasRate
+        noteAppLimited(&common)
         repeat {
             let length = min(left, mss)
             left -= length
-            var flags: Segment.Flags = []
+            var flags = common
             var end = tp.pointee.snd_nxt &+ length
             if left == 0, end == tp.pointee.write_seq, pointee.finQueued {
                 flags.insert(.fin)
@@ -187,15 +195,13 @@ extension Flow {
                 tp.pointee.write_seq &+= 1
             }
             var segment = Segment(
-                seq: tp.pointee.snd_nxt, end: end, sentNanoseconds: stamp, flags: flags)
-            noteSent(&segment, isFirstInFlight: isFirst)
-            isFirst = false
+                seq: tp.pointee.snd_nxt, end: end, stamp: stamp, flags: flags, delivery: delivery)
             if left == 0 {
                 segment.flags.insert(.endsBurst)
                 // Packets of TSO carry PSH at their end.
                 if takeFromChunks(upTo: segment.seq &+ length) || count > 0 { segment.flags.insert(.push) }
             }
-            send(segment, isRetransmission: false)
+            send(segment, timestamp: timestamp, isRetransmission: false)
             if length < mss, length > 0 { tp.pointee.snd_sml = end }
             appendSegment(segment)
             tp.pointee.snd_nxt = end
@@ -233,6 +239,7 @@ extension Flow {
 
     /// Counts a burst that has left and moves the pacing clock on. Kernel: `tcp_update_skb_after_send`.
     func accountSent(segments: UInt32, bytes: UInt32) {
+        let tp = tp
         tp.pointee.segs_out &+= segments
         tp.pointee.data_segs_out &+= segments
         tp.pointee.bytes_sent &+= UInt64(bytes)
@@ -247,7 +254,9 @@ extension Flow {
     }
 
     /// Puts one segment on the wire.
-    func send(_ segment: Segment, isRetransmission: Bool) {
+    /// - Parameter timestamp: when it leaves, milliseconds on the programs' clock.
+    func send(_ segment: Segment, timestamp: UInt64, isRetransmission: Bool) {
+        let tp = tp
         var flags: Packet.Flags = []
         if segment.flags.contains(.push) { flags.insert(.push) }
         if segment.flags.contains(.fin) { flags.insert(.fin) }
@@ -267,8 +276,7 @@ extension Flow {
         engine.transmit(
             Packet(
                 serviceEnd: 0, flow: pointee.index, generation: pointee.generation, seq: segment.seq,
-                tsval: engine.pointee.host.timestamps
-                    ? UInt32(truncatingIfNeeded: segment.sentNanoseconds / 1_000_000) : 0,
+                tsval: engine.pointee.host.timestamps ? UInt32(truncatingIfNeeded: timestamp) : 0,
                 tsecr: pointee.senderRecentTimestamp, length: UInt16(truncatingIfNeeded: payload),
                 wireLength: UInt16(truncatingIfNeeded: payload &+ 20 &+ UInt32(tp.pointee.tcp_header_len)),
                 hop: 0, flags: flags)
@@ -314,6 +322,7 @@ extension Flow {
 
     /// Kernel: `tcp_cwnd_validate`.
     private func validateCwnd(isCwndLimited: Bool) {
+        let tp = tp
         if !before(tp.pointee.snd_una, tp.pointee.cwnd_usage_seq) || isCwndLimited
             || (tp.pointee.is_cwnd_limited == 0 && tp.pointee.packets_out > tp.pointee.max_packets_out)
         {

@@ -5,6 +5,7 @@ internal import KernelABI
 extension Flow {
     /// A segment sent at `sent` is known to have been delivered. Kernel: `tcp_rack_advance`.
     @inline(__always) func rackAdvance(sent: UInt64, end: UInt32, wasRetransmitted: Bool) {
+        let tp = tp
         let rtt = UInt32(truncatingIfNeeded: tp.pointee.tcp_mstamp &- sent)
         // Faster than the path can be: it is the original that arrived, and its time of sending is not known.
         if rtt < tp.minRTT, wasRetransmitted { return }
@@ -28,7 +29,7 @@ extension Flow {
     /// Microseconds until `segment` counts as lost. Kernel: `tcp_rack_skb_timeout`.
     @inline(__always) func rackTimeout(_ segment: UnsafeMutablePointer<Segment>, window: UInt32) -> Int64 {
         Int64(tp.pointee.rack.rtt_us) + Int64(window)
-            - Int64(truncatingIfNeeded: tp.pointee.tcp_mstamp &- segment.pointee.sentMicroseconds)
+            - Int64(truncatingIfNeeded: tp.pointee.tcp_mstamp &- sentMicroseconds(segment))
     }
 
     /// Marks what was sent long enough before something that has been delivered.
@@ -36,27 +37,59 @@ extension Flow {
     private func detectLoss() -> UInt32 {
         var timeout: Int64 = 0
         let window = reorderingWindow
-        var number = pointee.listHead
-        while number != FlowState.none {
+        // Both are in order of transmission, so each is done with its first segment that is too young.
+        var number = skipUnlisted()
+        while number != endSegment {
             let segment = segment(number)
-            let next = segment.pointee.next
-            defer { number = next }
-            let flags = segment.pointee.flags
-            if flags.contains(.lost), !flags.contains(.retransmitted) { continue }
-            guard
-                isSentAfter(
-                    tp.pointee.rack.mstamp, segment.pointee.sentMicroseconds, tp.pointee.rack.end_seq,
-                    segment.pointee.end)
-            else { break }
-            let remaining = rackTimeout(segment, window: window)
-            if remaining <= 0 {
-                markLost(number)
-                unlink(number)
-            } else {
-                timeout = max(timeout, remaining)
+            if isOriginalListed(segment), !checkAge(number, segment, window: window, &timeout) { break }
+            number &+= 1
+        }
+        trimResent()
+        number = pointee.resent.head
+        while number != pointee.resent.tail {
+            let resent = pointee.resent.at(number).pointee
+            if isCurrent(resent),
+                !checkAge(resent.number, segment(resent.number), window: window, &timeout)
+            {
+                break
             }
+            number &+= 1
         }
         return UInt32(truncatingIfNeeded: min(timeout, Int64(UInt32.max)))
+    }
+
+    /// Number of the first listed segment that was sent once only; the end of the queue if there is none.
+    private func skipUnlisted() -> UInt32 {
+        if !pointee.segments.contains(pointee.firstListed) { pointee.firstListed = headSegment }
+        while pointee.firstListed != endSegment, !isOriginalListed(segment(pointee.firstListed)) {
+            pointee.firstListed &+= 1
+        }
+        return pointee.firstListed
+    }
+
+    @inline(__always) private func isOriginalListed(_ segment: UnsafeMutablePointer<Segment>) -> Bool {
+        segment.pointee.flags.intersection([.listed, .everRetransmitted]) == .listed
+    }
+
+    /// - Returns: false if the segment is too young for anything to be known about it.
+    @inline(__always) private func checkAge(
+        _ number: UInt32, _ segment: UnsafeMutablePointer<Segment>, window: UInt32, _ timeout: inout Int64
+    ) -> Bool {
+        let flags = segment.pointee.flags
+        if flags.contains(.lost), !flags.contains(.retransmitted) { return true }
+        guard
+            isSentAfter(
+                tp.pointee.rack.mstamp, sentMicroseconds(segment), tp.pointee.rack.end_seq,
+                segment.pointee.end)
+        else { return false }
+        let remaining = rackTimeout(segment, window: window)
+        if remaining <= 0 {
+            markLost(number)
+            segment.pointee.flags.remove(.listed)
+        } else {
+            timeout = max(timeout, remaining)
+        }
+        return true
     }
 
     /// - Returns: whether the reordering timer was set. Kernel: `tcp_rack_mark_lost`.

@@ -9,6 +9,7 @@ extension Flow {
 
     /// Takes one RTT measurement into the smoothed mean and the mean deviation. Kernel: `tcp_rtt_estimator`.
     func updateRTT(_ microseconds: UInt32) {
+        let tp = tp
         var m = Int64(microseconds)
         var srtt = tp.pointee.srtt_us
         if srtt != 0 {

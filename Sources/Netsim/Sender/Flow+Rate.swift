@@ -3,46 +3,57 @@ internal import KernelABI
 // Delivery rate samples (draft-cheng-iccrg-delivery-rate-estimation), as in the kernel's tcp_rate.c.
 
 extension Flow {
-    /// Notes the delivery state on a segment that is being sent. Kernel: `tcp_rate_skb_sent`.
-    @inline(__always) func noteSent(_ segment: inout Segment, isFirstInFlight: Bool) {
+    /// Segments are being sent at `stamp`, microseconds: what has been delivered so far. Kernel: `tcp_rate_skb_sent`.
+    /// - Returns: the number of the delivery state for them.
+    @inline(__always) func noteSent(at stamp: UInt64, isFirstInFlight: Bool) -> UInt32 {
+        let tp = tp
         if isFirstInFlight {
-            let sent = segment.sentMicroseconds
-            tp.pointee.first_tx_mstamp = sent
-            tp.pointee.delivered_mstamp = sent
+            tp.pointee.first_tx_mstamp = stamp
+            tp.pointee.delivered_mstamp = stamp
         }
-        segment.firstTxMstamp = UInt32(truncatingIfNeeded: tp.pointee.first_tx_mstamp)
-        segment.deliveredMstamp = UInt32(truncatingIfNeeded: tp.pointee.delivered_mstamp)
-        segment.flags.insert(.hasRate)
-        segment.delivered = tp.pointee.delivered
-        segment.deliveredCE = tp.pointee.delivered_ce
-        if tp.appLimited != 0 { segment.flags.insert(.appLimited) } else { segment.flags.remove(.appLimited) }
+        let state = DeliveryState(
+            firstTxMstamp: UInt32(truncatingIfNeeded: tp.pointee.first_tx_mstamp),
+            deliveredMstamp: UInt32(truncatingIfNeeded: tp.pointee.delivered_mstamp),
+            delivered: tp.pointee.delivered, deliveredCE: tp.pointee.delivered_ce)
+        let last = pointee.deliveries.tail &- 1
+        if pointee.deliveries.isEmpty || pointee.deliveries.at(last).pointee != state {
+            pointee.deliveries.append(state)
+            return last &+ 1
+        }
+        return last
+    }
+
+    @inline(__always) func noteAppLimited(_ flags: inout Segment.Flags) {
+        if tp.appLimited != 0 { flags.insert(.appLimited) } else { flags.remove(.appLimited) }
     }
 
     /// The sample of an ACK takes the most recently sent of the segments it delivers. Kernel: `tcp_rate_skb_delivered`.
     @inline(__always) func noteDelivered(_ segment: UnsafeMutablePointer<Segment>) {
+        let tp = tp
         guard segment.pointee.flags.contains(.hasRate) else { return }
         let rs = engine.pointee.rateSample
-        let sent = segment.pointee.sentMicroseconds
+        let sent = sentMicroseconds(segment)
         if rs.pointee.prior_delivered == 0
             || isSentAfter(sent, tp.pointee.first_tx_mstamp, segment.pointee.end, rs.pointee.last_end_seq)
         {
-            rs.pointee.prior_delivered_ce = segment.pointee.deliveredCE
-            rs.pointee.prior_delivered = segment.pointee.delivered
+            let before = pointee.deliveries.at(segment.pointee.delivery).pointee
+            rs.pointee.prior_delivered_ce = before.deliveredCE
+            rs.pointee.prior_delivered = before.delivered
             let now = tp.pointee.tcp_mstamp
-            let age = UInt32(truncatingIfNeeded: now) &- segment.pointee.deliveredMstamp
+            let age = UInt32(truncatingIfNeeded: now) &- before.deliveredMstamp
             rs.pointee.prior_mstamp = now &- UInt64(age)
             rs.pointee.is_app_limited = segment.pointee.flags.contains(.appLimited)
             rs.pointee.is_retrans = segment.pointee.flags.isRetransmission
             rs.pointee.last_end_seq = segment.pointee.end
             tp.pointee.first_tx_mstamp = sent
-            rs.pointee.interval_us = Int(
-                UInt32(truncatingIfNeeded: sent) &- segment.pointee.firstTxMstamp)
+            rs.pointee.interval_us = Int(segment.pointee.sent &- before.firstTxMstamp)
         }
         if segment.pointee.flags.contains(.sacked) { segment.pointee.flags.remove(.hasRate) }
     }
 
     /// Completes the sample. Kernel: `tcp_rate_gen`.
     func completeRateSample(delivered: UInt32, lost: UInt32, isReneging: Bool) {
+        let tp = tp
         let rs = engine.pointee.rateSample
         if tp.appLimited != 0, after(tp.pointee.delivered, tp.appLimited) { tp.appLimited = 0 }
         if delivered != 0 { tp.pointee.delivered_mstamp = tp.pointee.tcp_mstamp }

@@ -191,12 +191,13 @@ extension Flow {
             tp.pointee.sacked_out = 0
             tp.pointee.is_sack_reneg = 1
         }
+        pointee.firstListed = headSegment
         var number = headSegment
         while number != endSegment {
             let segment = segment(number)
             if isReneging {
                 segment.pointee.flags.remove(.sacked)
-                if !segment.pointee.flags.contains(.listed) { link(number) }
+                if !segment.pointee.flags.contains(.listed) { relist(number) }
             } else if number != headSegment, rackTimeout(segment, window: 0) > 0 {
                 number &+= 1
                 continue

@@ -105,12 +105,13 @@ extension Flow {
             if tp.inFlight == 0 { callCwndEvent(CA_EVENT_TX_START) }
         }
         tp.pointee.lsndtime = engine.jiffies32
-        segment.pointee.sentNanoseconds = burst.stamp
-        noteSent(&segment.pointee, isFirstInFlight: tp.pointee.packets_out == 0)
-        segment.pointee.flags.insert(.everRetransmitted)
-        unlink(number)
-        link(number)
-        send(segment.pointee, isRetransmission: true)
+        let sent = burst.stamp / 1000
+        segment.pointee.sent = UInt32(truncatingIfNeeded: sent)
+        segment.pointee.delivery = noteSent(at: sent, isFirstInFlight: tp.pointee.packets_out == 0)
+        segment.pointee.flags.insert([.everRetransmitted, .hasRate])
+        noteAppLimited(&segment.pointee.flags)
+        noteResent(number)
+        send(segment.pointee, timestamp: sent / 1000, isRetransmission: true)
         let payload = segment.pointee.payload
         burst.segments &+= 1
         burst.bytes &+= payload

@@ -99,7 +99,7 @@ extension Flow {
         }
         guard after(end, tp.pointee.snd_una) else { return }
         if !flags.contains(.sacked) {
-            let sent = segment.pointee.sentMicroseconds
+            let sent = sentMicroseconds(segment)
             rackAdvance(sent: sent, end: end, wasRetransmitted: flags.isRetransmission)
             if flags.contains(.retransmitted) {
                 if flags.contains(.lost) {
@@ -130,7 +130,7 @@ extension Flow {
         }
         segment.pointee.flags = flags
         noteDelivered(segment)
-        if flags.contains(.sacked) { unlink(number) }
+        if flags.contains(.sacked) { segment.pointee.flags.remove(.listed) }
         if number &- headSegment >= pointee.highestSACK &- headSegment { pointee.highestSACK = number &+ 1 }
     }
 

@@ -1,6 +1,7 @@
 internal import KernelABI
 
-// The retransmission queue, and the list of its segments by time of transmission (kernel: `tsorted_sent_queue`).
+// The retransmission queue, and its segments in order of transmission (kernel: `tsorted_sent_queue`): those sent once are
+// in the queue's own order, the others in that of `resent`.
 
 extension Flow {
     @inline(__always) func segment(_ number: UInt32) -> UnsafeMutablePointer<Segment> {
@@ -10,12 +11,20 @@ extension Flow {
     @inline(__always) var endSegment: UInt32 { pointee.segments.tail }
     @inline(__always) var hasSegments: Bool { !pointee.segments.isEmpty }
 
-    /// Appends to the queue and to the list. Room must have been checked (`hasRoomForSegment`).
+    /// When a segment was last sent, microseconds on the programs' clock.
+    @inline(__always) func sentMicroseconds(_ segment: UnsafeMutablePointer<Segment>) -> UInt64 {
+        let now = tp.pointee.tcp_mstamp
+        // Pacing may have stamped it a little ahead.
+        let since = Int32(bitPattern: segment.pointee.sent &- UInt32(truncatingIfNeeded: now))
+        return now &+ UInt64(bitPattern: Int64(since))
+    }
+
+    /// Appends to the queue. Room must have been checked (`hasRoomForSegment`).
     @inline(__always) func appendSegment(_ value: Segment) {
-        let number = pointee.segments.tail
+        var value = value
+        value.flags.insert(.listed)
         pointee.segments.append(value)
         engine.pointee.segmentCount &+= 1
-        link(number)
     }
 
     @inline(__always) var hasRoomForSegment: Bool {
@@ -25,7 +34,6 @@ extension Flow {
     /// Drops the oldest segment of the queue.
     @inline(__always) func removeFirstSegment() {
         let number = pointee.segments.head
-        unlink(number)
         var memory = Int32(bitPattern: segment(number).pointee.payload)
         if segment(number).pointee.flags.contains(.endsBurst) { memory = memory &+ Kernel.sendOverhead }
         tp.wmemQueued = tp.wmemQueued &- memory
@@ -39,41 +47,54 @@ extension Flow {
         pointee.segments.removeAll()
         pointee.chunks.removeAll()
         pointee.writeLeft = 0
-        pointee.listHead = FlowState.none
-        pointee.listTail = FlowState.none
+        pointee.firstListed = pointee.segments.head
+        pointee.resent.removeAll()
+        pointee.deliveries.removeAll()
         pointee.highestSACK = FlowState.none
         pointee.retransmitHint = FlowState.none
     }
 
-    /// Puts a segment at the end of the list.
-    @inline(__always) func link(_ number: UInt32) {
-        let segment = segment(number)
-        segment.pointee.next = FlowState.none
-        segment.pointee.previous = pointee.listTail
-        segment.pointee.flags.insert(.listed)
-        if pointee.listTail == FlowState.none {
-            pointee.listHead = number
-        } else {
-            self.segment(pointee.listTail).pointee.next = number
+    /// After an ACK: what no segment refers to any more goes.
+    @inline(__always) func trimHistory() {
+        guard hasSegments else {
+            pointee.resent.removeAll()
+            pointee.deliveries.removeAll()
+            return
         }
-        pointee.listTail = number
+        let head = segment(headSegment).pointee
+        // All that follows the head was sent after it for the first time. If the head itself was sent again, the
+        // others may refer to what came before that.
+        guard !head.flags.isRetransmission, pointee.deliveries.contains(head.delivery) else { return }
+        while pointee.deliveries.head != head.delivery { pointee.deliveries.removeFirst() }
     }
 
-    @inline(__always) func unlink(_ number: UInt32) {
-        let segment = segment(number)
-        guard segment.pointee.flags.contains(.listed) else { return }
-        segment.pointee.flags.remove(.listed)
-        let (previous, next) = (segment.pointee.previous, segment.pointee.next)
-        if previous == FlowState.none {
-            pointee.listHead = next
+    /// A segment was sent again: it comes last in order of transmission.
+    func noteResent(_ number: UInt32) {
+        segment(number).pointee.flags.insert(.listed)
+        trimResent()
+        pointee.resent.append(Resent(number: number, sent: segment(number).pointee.sent))
+    }
+
+    /// What the receiver had SACKed may be lost after all.
+    func relist(_ number: UInt32) {
+        if segment(number).pointee.flags.contains(.everRetransmitted) {
+            noteResent(number)
         } else {
-            self.segment(previous).pointee.next = next
+            segment(number).pointee.flags.insert(.listed)
         }
-        if next == FlowState.none {
-            pointee.listTail = previous
-        } else {
-            self.segment(next).pointee.previous = previous
+    }
+
+    func trimResent() {
+        while !pointee.resent.isEmpty, !isCurrent(pointee.resent.at(pointee.resent.head).pointee) {
+            pointee.resent.removeFirst()
         }
+    }
+
+    /// Whether a retransmission is the last transmission of a segment that is looked at for being lost.
+    @inline(__always) func isCurrent(_ resent: Resent) -> Bool {
+        guard pointee.segments.contains(resent.number) else { return false }
+        let segment = segment(resent.number).pointee
+        return segment.flags.contains([.listed, .everRetransmitted]) && segment.sent == resent.sent
     }
 
     /// Number of the first segment that ends after `seq`; the end of the queue if none does.

@@ -68,6 +68,7 @@ extension Flow {
 
     /// Kernel: `tcp_reset_xmit_timer`: with pacing, from when the next packet may leave.
     func setRetransmitTimer(_ kind: UInt8, after jiffies: UInt32) {
+        let tp = tp
         var jiffies = jiffies
         let pacing = Int64(bitPattern: tp.pointee.tcp_wstamp_ns &- tp.pointee.tcp_clock_cache)
         if pacing > 0, kind != PendingTimer.reordering {
@@ -105,7 +106,7 @@ extension Flow {
     private var rtoDelta: Int64 {
         let rto = engine.microseconds(jiffies: tp.rto)
         guard hasSegments else { return Int64(rto) }
-        let due = segment(headSegment).pointee.sentMicroseconds &+ UInt64(rto)
+        let due = sentMicroseconds(segment(headSegment)) &+ UInt64(rto)
         return Int64(bitPattern: due &- tp.pointee.tcp_mstamp)
     }
 
@@ -126,6 +127,7 @@ extension Flow {
 
     /// Two RTTs after the last transmission, when there may be no more ACKs. Kernel: `tcp_schedule_loss_probe`.
     func scheduleLossProbe(advancingRTO: Bool) -> Bool {
+        let tp = tp
         let state = tp.caState
         guard tp.pointee.packets_out != 0, state == CAState.open || state == CAState.cwr else { return false }
         var timeout: UInt32
