@@ -6,10 +6,12 @@ import LinuxComparison
 @main struct LinuxComparisonTool {
     static let usage = """
         usage: linux-comparison FOLDER [--once] [--whole] [--log] [NAME…]
+               linux-comparison --builds
           FOLDER   scenarios.json, summary.csv and *.callbacks.csv
           --once   one seed instead of the reference's three
           --whole  compares logs past the first late delivery, too
           --log    prints both logs of callbacks instead of their first difference
+          --builds prints what every build must repeat: Tests/Fixtures/builds.txt
 
         """
 
@@ -23,6 +25,10 @@ import LinuxComparison
         let isWhole = takeOption("--whole")
         let printsLogs = takeOption("--log")
         let repeats = takeOption("--once") ? 1...1 : 1...3
+        if takeOption("--builds") {
+            for line in try BuildComparison.lines() { print(line) }
+            return
+        }
         guard let folder = arguments.first, !folder.hasPrefix("-") else {
             FileHandle.standardError.write(Data(usage.utf8))
             exit(2)

@@ -1,3 +1,5 @@
+import Foundation
+import LinuxComparison
 import Testing
 
 @testable import Netsim
@@ -30,6 +32,14 @@ import Testing
         let world = try Run.world(text)
         while world.step(budget: 77) {}
         #expect(String(decoding: world.result(), as: UTF8.self) == first)
+    }
+
+    /// The same fixture is compared with a release build by Scripts/compare-builds.
+    @Test("every build gives what is on record")
+    func equalsOtherBuilds() throws {
+        let url = Fixture.root.appending(path: "builds.txt")
+        let recorded = try String(contentsOf: url, encoding: .utf8).split(separator: "\n").map(String.init)
+        #expect(try BuildComparison.lines() == recorded)
     }
 
     @Test("every byte arrives once, in order, whatever is lost")
