@@ -36,6 +36,23 @@ import Testing
         #expect(Set(error.keys) == ["code", "errno", "where", "text", "reason", "suggestion"])
     }
 
+    @Test(
+        "every verb that asks the daemon is found, shortened too",
+        arguments: [
+            ["show"], ["unreg", "id", "1"], ["prog", "list"], ["prog", "d", "x", "id", "1"], ["map", "list"],
+            ["map", "dump", "id", "1"], ["map", "follow", "id", "1"], ["map", "f", "id", "1"],
+            ["link", "show"],
+            ["link", "det", "id", "1"], ["sim", "list"], ["sim", "cancel", "id", "1"],
+            ["sim", "res", "id", "1"],
+            ["daemon", "status"],
+        ])
+    func findsVerbs(arguments: [String]) throws {
+        let sandbox = try Sandbox()
+        let opsctl = Sandbox.binaries.appending(path: "opsctl").path
+        let output = try Sandbox.run(opsctl, ["--socket", sandbox.socket] + arguments)
+        #expect(output.status == 3, "\(output.stderr)")
+    }
+
     @Test func helpAndVersionAreAnswers() throws {
         let opsctl = Sandbox.binaries.appending(path: "opsctl").path
         for arguments in [["--help"], ["--version"], ["prog", "dump", "--help"], ["help", "sim", "run"]] {

@@ -1,38 +1,31 @@
+import ArgumentParser
 import ControlAPI
 
 /// Brings a command line into the one order that ArgumentParser takes: verbs in full, global options after them.
 ///
 /// `opsctl -j --socket S prog d x id 3` → `prog dump xlated -j --socket S id 3`
 struct ArgumentNormalizer {
-    /// A verb with those that may follow it. The first of several is the one meant when none is given.
+    /// A verb with those that may follow it.
     struct Verb {
         var name: String
         var next: [Verb] = []
 
-        init(_ name: String, _ next: [Verb] = []) {
-            self.name = name
-            self.next = next
+        /// The verbs below a command, other names included.
+        static func all(below command: any ParsableCommand.Type) -> [Verb] {
+            command.configuration.subcommands.flatMap { verb in
+                ([verb._commandName] + verb.configuration.aliases).map {
+                    Verb(name: $0, next: all(below: verb))
+                }
+            }
         }
     }
 
-    static let verbs: [Verb] = [
-        Verb("register"), Verb("unregister"), Verb("update"), Verb("show"), Verb("list"), Verb("dump"),
-        Verb("check"),
-        Verb(
-            "prog", [Verb("show"), Verb("list"), Verb("dump", [Verb("xlated"), Verb("jited")]), Verb("run")]),
-        Verb("map", [Verb("show"), Verb("list"), Verb("dump"), Verb("lookup"), Verb("update")]),
-        Verb("btf", [Verb("dump")]),
-        Verb("link", [Verb("show"), Verb("list"), Verb("detach")]),
-        Verb("sim", [Verb("run"), Verb("check"), Verb("list"), Verb("result"), Verb("cancel")]),
-        Verb("daemon", [Verb("status")]),
-        Verb("help"),
-    ]
+    static let verbs = Verb.all(below: Opsctl.self) + [Verb(name: "help")]
 
     /// Options that take a value of their own; a value may look like anything, `-j` too.
     private static let valued: Set<String> = [
         "--map", "--expect", "--program", "--context", "--btf", "--log-level", "--hex", "--data-in",
-        "--repeat",
-        "--object", "-o",
+        "--repeat", "--object", "--junit", "-o",
     ]
 
     static func normalize(_ arguments: [String]) throws(Refusal) -> [String] {
