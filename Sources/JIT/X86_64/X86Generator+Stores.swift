@@ -126,7 +126,8 @@ extension X86Generator {
 
     /// Notes `dst = load operation src` where a store to the same place wants it next.
     mutating func emitUpdate(_ operation: ALUOperation, _ insn: Decoded, _ width: Width) -> Bool {
-        guard insn.src != insn.dst, insn.src != 10, !isPending(insn.src), becomesUpdate(insn.dst, operation)
+        guard insn.src != insn.dst, insn.src != 10, !isPending(insn.src),
+            becomesUpdate(insn.dst, operation, width)
         else { return false }
         var value = pending[Int(insn.dst)]
         value.kind = .update
@@ -140,7 +141,7 @@ extension X86Generator {
     mutating func emitUpdate(
         _ operation: ALUOperation, _ constant: Int32, _ dst: UInt8, _ width: Width
     ) -> Bool {
-        guard becomesUpdate(dst, operation) else { return false }
+        guard becomesUpdate(dst, operation, width) else { return false }
         var value = pending[Int(dst)]
         value.kind = .update
         value.operation = operation
@@ -151,10 +152,11 @@ extension X86Generator {
     }
 
     /// Whether the changed value of a load goes back by one of the next steps (or, masked, is only compared with 0).
-    private func becomesUpdate(_ register: UInt8, _ operation: ALUOperation) -> Bool {
+    private func becomesUpdate(_ register: UInt8, _ operation: ALUOperation, _ width: Width) -> Bool {
         guard isPending(register) else { return false }
         let value = pending[Int(register)]
-        guard value.kind == .load, !value.isSigned else { return false }
+        // A 32-bit operation clears the upper half of what it changes; one on 64 bits of memory would keep it.
+        guard value.kind == .load, !value.isSigned, width == .b64 || value.width != .b64 else { return false }
         var next = index + 1
         while next < list.steps.count, next < index + 4, list.arrivals[next] == 0 {
             let step = list.steps[next]
