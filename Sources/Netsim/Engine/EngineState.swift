@@ -154,8 +154,8 @@ extension Engine {
         }
         due = max(due, pointee.lines[Int(line)].lastDue)
         pointee.lines[Int(line)].lastDue = due
-        ack.due = due
+        ack.head.due = due
         pointee.lines[Int(line)].append(ack)
-        if isFirst { pointee.traffic.push(at: ack.due, .delayLine, line) }
+        if isFirst { pointee.traffic.push(at: due, .delayLine, line) }
     }
 }

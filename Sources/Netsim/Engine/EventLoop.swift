@@ -111,8 +111,8 @@ extension Engine {
         } else {
             pointee.traffic.rescheduleFirst(at: lines.pointee.nextDue)
         }
-        let flow = pointee.flows + Int(ack.flow)
-        guard flow.pointee.generation == ack.generation else { return }
+        let flow = pointee.flows + Int(ack.head.flow)
+        guard flow.pointee.generation == ack.head.generation else { return }
         flow.receive(ack)
         assert(flow.isConsistent)
     }

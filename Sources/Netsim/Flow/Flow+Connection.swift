@@ -132,8 +132,8 @@ extension Flow {
         tp.pointee.copied_seq = tp.pointee.rcv_nxt
         processAck(acknowledgement, isSlow: true)
         guard pointee.phase == .synSent else { return }
-        tp.pointee.snd_wnd = acknowledgement.window
-        tp.pointee.max_window = max(tp.pointee.max_window, acknowledgement.window)
+        tp.pointee.snd_wnd = acknowledgement.head.window
+        tp.pointee.max_window = max(tp.pointee.max_window, acknowledgement.head.window)
         tp.pointee.inet_conn.icsk_inet.sk.__sk_common.skc_state = UInt8(TCP_ESTABLISHED.rawValue)
         tp.pointee.lsndtime = engine.jiffies32
         // Kernel: `tcp_init_transfer`.

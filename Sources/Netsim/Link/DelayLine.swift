@@ -10,17 +10,21 @@ struct Acknowledgement {
         /// The first block reports a duplicate (RFC 2883).
         static let dsack = Flags(rawValue: 8)
     }
-    var due: Nanoseconds
-    var flow: UInt32
-    var ack: UInt32
-    /// Bytes, already scaled.
-    var window: UInt32
-    var tsval: UInt32
-    var tsecr: UInt32
-    var generation: UInt16
-    var flags: Flags
-    /// At most four of them count.
-    var sackCount: UInt8 = 0
+    /// All but the blocks: what most ACKs are.
+    struct Head {
+        var due: Nanoseconds
+        var flow: UInt32
+        var ack: UInt32
+        /// Bytes, already scaled.
+        var window: UInt32
+        var tsval: UInt32
+        var tsecr: UInt32
+        var generation: UInt16
+        var flags: Flags
+        /// At most four of them count.
+        var sackCount: UInt8 = 0
+    }
+    var head: Head
     var sacks = (tcp_sack_block(), tcp_sack_block(), tcp_sack_block(), tcp_sack_block())
 }
 
@@ -29,22 +33,9 @@ struct DelayLine {
     let delay: Nanoseconds
     /// When the last of them arrives: nothing is overtaken.
     var lastDue: Nanoseconds = 0
-    private var heads: Ring<Head>
+    private var heads: Ring<Acknowledgement.Head>
     /// SACK blocks of the ACKs under way, one ACK's after the other's: most have none.
     private var blocks: Ring<tcp_sack_block>
-
-    /// An ACK without its blocks.
-    private struct Head {
-        var due: Nanoseconds
-        var flow: UInt32
-        var ack: UInt32
-        var window: UInt32
-        var tsval: UInt32
-        var tsecr: UInt32
-        var generation: UInt16
-        var flags: Acknowledgement.Flags
-        var sackCount: UInt8
-    }
 
     init(delay: Nanoseconds, _ pool: PagePool.Handle) {
         self.delay = delay
@@ -63,19 +54,14 @@ struct DelayLine {
 
     /// - Parameter ack: due no earlier than those before it.
     @inline(__always) mutating func append(_ ack: Acknowledgement) {
-        heads.append(
-            Head(
-                due: ack.due, flow: ack.flow, ack: ack.ack, window: ack.window, tsval: ack.tsval,
-                tsecr: ack.tsecr, generation: ack.generation, flags: ack.flags, sackCount: ack.sackCount))
-        for index in 0..<Int(ack.sackCount) { blocks.append(ack.sack(index)) }
+        heads.append(ack.head)
+        for index in 0..<Int(ack.head.sackCount) { blocks.append(ack.sack(index)) }
     }
 
     @inline(__always) mutating func removeFirst() -> Acknowledgement {
         let head = heads.at(heads.head).pointee
         heads.removeFirst()
-        var ack = Acknowledgement(
-            due: head.due, flow: head.flow, ack: head.ack, window: head.window, tsval: head.tsval,
-            tsecr: head.tsecr, generation: head.generation, flags: head.flags, sackCount: head.sackCount)
+        var ack = Acknowledgement(head: head)
         if head.sackCount > 0 {
             ack.sacks.0 = takeBlock()
             if head.sackCount > 1 { ack.sacks.1 = takeBlock() }

@@ -165,9 +165,10 @@ extension Flow {
         var flags = flags
         if ecnFlags & UInt8(TCP_ECN_DEMAND_CWR) != 0, ecnFlags & UInt8(TCP_ECN_OK) != 0 { flags.insert(.ece) }
         var packet = Acknowledgement(
-            due: 0, flow: pointee.index, ack: ack, window: rp.pointee.rcv_wnd,
-            tsval: engine.timestamp, tsecr: rp.pointee.rx_opt.ts_recent,
-            generation: pointee.generation, flags: flags)
+            head: .init(
+                due: 0, flow: pointee.index, ack: ack, window: rp.pointee.rcv_wnd,
+                tsval: engine.timestamp, tsecr: rp.pointee.rx_opt.ts_recent,
+                generation: pointee.generation, flags: flags))
         addBlocks(to: &packet)
         rp.pointee.segs_out &+= 1
         engine.transmit(packet, line: pointee.delayLine)
@@ -183,12 +184,12 @@ extension Flow {
         let most = engine.pointee.host.wire.sackBlocks
         if pointee.receiverState.hasDSACK {
             pointee.receiverState.hasDSACK = false
-            packet.flags.insert(.dsack)
+            packet.head.flags.insert(.dsack)
             packet.sacks = (rp.pointee.duplicate_sack, blocks.0, blocks.1, blocks.2)
-            packet.sackCount = min(count &+ 1, most)
+            packet.head.sackCount = min(count &+ 1, most)
         } else {
             packet.sacks = blocks
-            packet.sackCount = min(count, most)
+            packet.head.sackCount = min(count, most)
         }
     }
 

@@ -8,18 +8,18 @@ extension Flow {
         let tp = tp
         refreshClock()
         tp.pointee.segs_in &+= 1
-        tp.pointee.rx_opt.rcv_tsval = acknowledgement.tsval
-        tp.pointee.rx_opt.rcv_tsecr = acknowledgement.tsecr
-        pointee.senderRecentTimestamp = acknowledgement.tsval
+        tp.pointee.rx_opt.rcv_tsval = acknowledgement.head.tsval
+        tp.pointee.rx_opt.rcv_tsecr = acknowledgement.head.tsecr
+        pointee.senderRecentTimestamp = acknowledgement.head.tsval
         switch pointee.phase {
         case .synSent:
-            if acknowledgement.flags.contains(.syn) { finishConnect(acknowledgement) }
+            if acknowledgement.head.flags.contains(.syn) { finishConnect(acknowledgement) }
         case .established, .finWait:
             processAck(acknowledgement, isSlow: !isPredicted(acknowledgement))
             guard pointee.phase == .established || pointee.phase == .finWait else { return }
             pushPending()
             checkSendSpace()
-            if acknowledgement.flags.contains(.fin) { receiveFIN() }
+            if acknowledgement.head.flags.contains(.fin) { receiveFIN() }
         case .idle, .done, .failed: break
         }
     }
@@ -34,18 +34,19 @@ extension Flow {
 
     /// Whether the ACK is what the sender expected: nothing but a higher number. Kernel: header prediction.
     private func isPredicted(_ acknowledgement: Acknowledgement) -> Bool {
-        acknowledgement.sackCount == 0 && acknowledgement.flags.isEmpty
-            && acknowledgement.window == tp.pointee.snd_wnd && pointee.phase == .established
+        acknowledgement.head.sackCount == 0 && acknowledgement.head.flags.isEmpty
+            && acknowledgement.head.window == tp.pointee.snd_wnd && pointee.phase == .established
     }
 
     /// Kernel: `tcp_ack`.
     func processAck(_ acknowledgement: Acknowledgement, isSlow: Bool) {
         let tp = tp
-        let ack = acknowledgement.ack
+        let ack = acknowledgement.head.ack
         let priorUna = tp.pointee.snd_una
         var pass = AckPass(
             ack: ack, flag: isSlow ? AckFlag.slowPath : 0, priorUna: priorUna,
-            priorHighestSACK: highestSACKSeq, tsecr: acknowledgement.tsecr, reordered: tp.pointee.snd_nxt)
+            priorHighestSACK: highestSACKSeq, tsecr: acknowledgement.head.tsecr, reordered: tp.pointee.snd_nxt
+        )
         guard !after(ack, tp.pointee.snd_nxt) else { return }
         resetRateSample()
 
@@ -68,11 +69,11 @@ extension Flow {
             pass.flag |= AckFlag.windowUpdate
         } else {
             updateWindow(acknowledgement, &pass)
-            if acknowledgement.sackCount > 0 {
+            if acknowledgement.head.sackCount > 0 {
                 let sacked = tagSACKed(acknowledgement, &pass)
-                if acknowledgement.flags.contains(.ece) { noteECE(&pass) }
+                if acknowledgement.head.flags.contains(.ece) { noteECE(&pass) }
                 countDelivered(sacked, ece: pass.flag & AckFlag.ece != 0)
-            } else if acknowledgement.flags.contains(.ece) {
+            } else if acknowledgement.head.flags.contains(.ece) {
                 noteECE(&pass)
             }
         }
@@ -98,7 +99,7 @@ extension Flow {
 
     /// An ACK that others have overtaken may still carry SACK blocks.
     private func processOldAck(_ acknowledgement: Acknowledgement, _ pass: inout AckPass) {
-        guard acknowledgement.sackCount > 0 else { return }
+        guard acknowledgement.head.sackCount > 0 else { return }
         let sacked = tagSACKed(acknowledgement, &pass)
         countDelivered(sacked, ece: false)
         handleAlert(&pass)
@@ -131,7 +132,7 @@ extension Flow {
     /// Kernel: `tcp_ack_update_window`. Every packet of the receiver carries the same sequence number, so an ACK updates
     /// the window when it is newer or opens it.
     private func updateWindow(_ acknowledgement: Acknowledgement, _ pass: inout AckPass) {
-        let window = acknowledgement.window
+        let window = acknowledgement.head.window
         if after(pass.ack, tp.pointee.snd_una) || window > tp.pointee.snd_wnd {
             pass.flag |= AckFlag.windowUpdate
             tp.pointee.snd_wnd = window

@@ -15,7 +15,7 @@ extension Flow {
         guard !before(pass.ack, pass.priorUna &- tp.pointee.max_window), tp.pointee.packets_out != 0 else {
             return delivered
         }
-        for index in 0..<Int(min(acknowledgement.sackCount, 4)) {
+        for index in 0..<Int(min(acknowledgement.head.sackCount, 4)) {
             let block = acknowledgement.sack(index)
             let isDuplicate = index == 0 && isDSACK
             guard isValid(block, isDuplicate: isDuplicate), after(block.end_seq, pass.priorUna) else {
@@ -138,10 +138,10 @@ extension Flow {
     private func checkDSACK(
         _ acknowledgement: Acknowledgement, _ pass: inout AckPass, _ delivered: inout UInt32
     ) -> Bool {
-        guard acknowledgement.sackCount > 0 else { return false }
+        guard acknowledgement.head.sackCount > 0 else { return false }
         let first = acknowledgement.sack(0)
         var isDuplicate = before(first.start_seq, pass.ack)
-        if !isDuplicate, acknowledgement.sackCount > 1 {
+        if !isDuplicate, acknowledgement.head.sackCount > 1 {
             let second = acknowledgement.sack(1)
             isDuplicate =
                 !after(first.end_seq, second.end_seq) && !before(first.start_seq, second.start_seq)
@@ -202,7 +202,7 @@ extension Flow {
     private func rememberBlocks(_ acknowledgement: Acknowledgement, skippingFirst: Bool) {
         let empty = tcp_sack_block(start_seq: 0, end_seq: 0)
         let first = skippingFirst ? 1 : 0
-        let count = Int(min(acknowledgement.sackCount, 4))
+        let count = Int(min(acknowledgement.head.sackCount, 4))
         let block0 = first < count ? acknowledgement.sack(first) : empty
         let block1 = first + 1 < count ? acknowledgement.sack(first + 1) : empty
         let block2 = first + 2 < count ? acknowledgement.sack(first + 2) : empty
