@@ -1,24 +1,25 @@
 import BPF
 package import ControlAPI
-import Foundation
 import OpsCore
 import Verifier
 
 extension RuntimeHost {
-    /// How often a follower looks for records.
-    private static let followInterval = 0.02
-
     /// Hands over the records that programs submit to a ring buffer, in order. Blocks the calling thread.
     ///
-    /// - Parameter isOver: looked at every few milliseconds; true ends it, after what has been submitted by then.
+    /// - Parameters:
+    ///   - started: is given what makes this look at `isOver`, from any thread.
+    ///   - isOver: true ends it, after what has been submitted by then.
     /// - Throws: ENOENT for an unknown map or type, EINVAL for a map that is no ring buffer.
     package func follow(
-        _ parameters: FollowParameters, isOver: () -> Bool, _ body: (RingRecord) -> Void
+        _ parameters: FollowParameters, started: (_ wake: @escaping @Sendable () -> Void) -> Void,
+        isOver: () -> Bool,
+        _ body: (RingRecord) -> Void
     ) throws(Refusal) {
         let info = try parameters.selector.pickOne(runtime.maps(), "map") { ($0.id, $0.name) }
         let format = try format(parameters.type, of: info)
         let follower = try refusing { () throws(OpsError) in try runtime.follow(map: info.id) }
         defer { runtime.unfollow(follower) }
+        started { follower.wake() }
         while true {
             let ends = isOver()
             let (records, lost) = follower.takeAll()
@@ -31,7 +32,7 @@ extension RuntimeHost {
                 dropped = 0
             }
             if ends { return }
-            if records.isEmpty { Thread.sleep(forTimeInterval: Self.followInterval) }
+            follower.wait()
         }
     }
 

@@ -1,3 +1,4 @@
+import Dispatch
 import Synchronization
 
 /// One record of a ring buffer, as a world's consumer took it.
@@ -21,20 +22,29 @@ public final class RecordFollower: Sendable {
         var dropped: UInt64 = 0
     }
     private let state = Mutex(State())
+    private let arrival = DispatchSemaphore(value: 0)
 
     init(mapID: UInt32) { self.mapID = mapID }
 
     func append(_ record: FollowedRecord) {
-        state.withLock { state in
+        let isFirst = state.withLock { state in
             let byteCount = max(64, record.bytes.count)
             guard byteCount <= Self.byteCountMax - state.byteCount else {
                 state.dropped += 1
-                return
+                return false
             }
             state.byteCount += byteCount
             state.records.append(record)
+            return state.records.count == 1
         }
+        if isFirst { wake() }
     }
+
+    /// Waits until something has come since the last `takeAll`, or for `wake`; may also return for nothing.
+    public func wait() { arrival.wait() }
+
+    /// Ends a `wait`, now or the next.
+    public func wake() { arrival.signal() }
 
     /// What has come since the last time, and how many records were dropped meanwhile.
     public func takeAll() -> (records: [FollowedRecord], dropped: UInt64) {

@@ -3,15 +3,15 @@ import Foundation
 import OpsHost
 import Synchronization
 
-/// Followers of ring buffers, each on a thread of its own that sleeps between two looks.
+/// Followers of ring buffers, each on a thread of its own that sleeps until there are records.
 final class FollowThreads: Sendable {
     /// Each takes a thread.
     private static let countMax = 64
 
     private let host: RuntimeHost
     private let writer: FrameWriter
-    /// Serials of those that go on.
-    private let active = Mutex<Set<Int64>>([])
+    /// By serial those that go on: what wakes them.
+    private let active = Mutex<[Int64: @Sendable () -> Void]>([:])
 
     init(host: RuntimeHost, writer: FrameWriter) {
         self.host = host
@@ -21,7 +21,7 @@ final class FollowThreads: Sendable {
     func start(_ request: RuntimeRequest) {
         let hasRoom = active.withLock { active in
             guard active.count < Self.countMax else { return false }
-            active.insert(request.serial)
+            active[request.serial] = {}
             return true
         }
         guard hasRoom else {
@@ -34,14 +34,19 @@ final class FollowThreads: Sendable {
     }
 
     /// Nobody listens any more.
-    func cancel(_ serial: Int64) { _ = active.withLock { $0.remove(serial) } }
+    func cancel(_ serial: Int64) {
+        let wake = active.withLock { $0.removeValue(forKey: serial) }
+        wake?()
+    }
 
     private func run(_ request: RuntimeRequest) {
         defer { cancel(request.serial) }
         do throws(Refusal) {
             let parameters: FollowParameters = try RuntimeHost.decode(request.parameters)
-            try host.follow(parameters) { [self] in
-                active.withLock { !$0.contains(request.serial) }
+            try host.follow(parameters) { [self] wake in
+                active.withLock { if $0[request.serial] != nil { $0[request.serial] = wake } }
+            } isOver: { [self] in
+                active.withLock { $0[request.serial] == nil }
             } _: { [self] record in
                 guard let reply = try? JSONValue(encoding: FollowReply(record: record)) else { return }
                 send(request, Reply(reply, continues: true))
