@@ -7,7 +7,7 @@ FUZZ_SECONDS ?= 600
 FUZZ_SEED ?= 1
 
 # The short list: everything that the build and the demo need from Debian beside Swift.
-DEPS = libsystemd-dev pkg-config
+DEPS = libsystemd-dev libsqlite3-dev pkg-config
 
 # The running kernel as judge of BPF programs; needs `make test-deps`.
 JUDGE = .build/verifier-oracle/judge

@@ -38,6 +38,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.2"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/jpsim/Yams", from: "6.2.2"),
     ],
     targets: [
@@ -78,6 +79,8 @@ let package = Package(
                 "ControlAPI", "OpsCore", "Netsim", "BPF", "Verifier", "JIT", "CShim",
             ],
             swiftSettings: common),
+        // The laboratory: many runs, judged, compared and shown. On top of one runtime; the daemon knows nothing of it.
+        .target(name: "Lab", dependencies: ["ControlAPI", "OpsHost", "Netsim"], swiftSettings: common),
         .executableTarget(
             name: "OpsDaemon",
             dependencies: [
@@ -92,7 +95,7 @@ let package = Package(
         .executableTarget(
             name: "opsctl",
             dependencies: [
-                "ControlAPI", "OpsHost",
+                "ControlAPI", "OpsHost", "Lab",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: common),
@@ -114,6 +117,7 @@ let package = Package(
 
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI", "CShim"], swiftSettings: common),
         .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
+        .testTarget(name: "LabTests", dependencies: ["Lab", "OpsHost", "ControlAPI"], swiftSettings: common),
         .testTarget(
             name: "ConformanceTests", dependencies: ["OpsHost", "ControlAPI", "BPF"], swiftSettings: common),
         // These run the programs that `swift build` has put beside the tests.

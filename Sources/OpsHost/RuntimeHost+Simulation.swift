@@ -1,10 +1,12 @@
 package import ControlAPI
-import Netsim
+package import Netsim
 import OpsCore
 
 /// A scenario that has been read and checked.
 package struct ParsedScenario: Sendable {
-    let scenario: Scenario
+    package let scenario: Scenario
+
+    package init(scenario: Scenario) { self.scenario = scenario }
 
     package var name: String { scenario.name }
     /// Whether a flow's congestion control is not built in.

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import Foundation
+import Lab
 import OpsHost
 
 struct SimCheck: Verb {

@@ -1,4 +1,5 @@
 import ControlAPI
+import Lab
 import OpsHost
 import Testing
 

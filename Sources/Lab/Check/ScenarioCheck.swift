@@ -1,5 +1,6 @@
 package import ControlAPI
 import Netsim
+package import OpsHost
 
 /// What became of one expectation.
 package struct ExpectationVerdict: Sendable {
