@@ -80,7 +80,12 @@ let package = Package(
             ],
             swiftSettings: common),
         // The laboratory: many runs, judged, compared and shown. On top of one runtime; the daemon knows nothing of it.
-        .target(name: "Lab", dependencies: ["ControlAPI", "OpsHost", "Netsim"], swiftSettings: common),
+        .target(
+            name: "Lab",
+            dependencies: [
+                "ControlAPI", "OpsHost", "OpsCore", "Netsim", .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: common),
         .executableTarget(
             name: "OpsDaemon",
             dependencies: [
@@ -117,7 +122,9 @@ let package = Package(
 
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI", "CShim"], swiftSettings: common),
         .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
-        .testTarget(name: "LabTests", dependencies: ["Lab", "OpsHost", "ControlAPI"], swiftSettings: common),
+        .testTarget(
+            name: "LabTests", dependencies: ["Lab", "OpsHost", "ControlAPI", "Netsim", "OpsCore"],
+            swiftSettings: common),
         .testTarget(
             name: "ConformanceTests", dependencies: ["OpsHost", "ControlAPI", "BPF"], swiftSettings: common),
         // These run the programs that `swift build` has put beside the tests.

@@ -87,11 +87,11 @@ extension RuntimeHost {
         let subjects = subjects(of: expectation, in: result)
         if subjects.isEmpty { verdict.passed = false }
         for (name, subject) in subjects {
-            var value = figure(expectation.metric, of: subject)
+            var value = expectation.metric.figure(of: subject)
             var base: Double?
             if let reference {
                 base = Self.subjects(of: expectation, in: reference).first { $0.name == name }
-                    .flatMap { figure(expectation.metric, of: $0.value) }
+                    .flatMap { expectation.metric.figure(of: $0.value) }
                 value = value.flatMap { value in base.flatMap { $0 != 0 ? value / $0 : nil } }
             }
             let holds = value.map { expectation.comparison.holds($0, expectation.value) } ?? false
@@ -128,37 +128,6 @@ extension RuntimeHost {
             let exact = named("flows") { $0 == name }
             guard exact.isEmpty else { return exact }
             return named("flows") { $0.hasPrefix(name + ".") && Int($0.dropFirst(name.count + 1)) != nil }
-        }
-    }
-
-    private static func figure(_ metric: Expectation.Metric, of subject: JSONValue) -> Double? {
-        var value: JSONValue? = subject
-        for member in metric.members { value = value?[member] }
-        guard let figure = metric.figure else { return value?.number }
-        let numbers = (value?.array ?? []).compactMap(\.number)
-        if figure == .count { return Double(numbers.count) }
-        guard !numbers.isEmpty else { return nil }
-        let sorted = numbers.sorted()
-        func quantile(_ share: Double) -> Double {
-            sorted[max(Int((Double(sorted.count) * share).rounded(.up)), 1) - 1]
-        }
-        switch figure {
-        case .count: return Double(numbers.count)
-        case .mean: return numbers.reduce(0, +) / Double(numbers.count)
-        case .p50: return quantile(0.5)
-        case .p95: return quantile(0.95)
-        case .p99: return quantile(0.99)
-        case .max: return sorted.last
-        }
-    }
-}
-
-extension JSONValue {
-    fileprivate var number: Double? {
-        switch self {
-        case .integer(let number): Double(number)
-        case .double(let number): number
-        default: nil
         }
     }
 }

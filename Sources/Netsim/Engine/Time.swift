@@ -14,12 +14,12 @@ extension Nanoseconds {
 @inline(__always) func after(_ a: UInt32, _ b: UInt32) -> Bool { Int32(bitPattern: b &- a) < 0 }
 
 /// The splitmix64 generator: the state advances before each draw.
-struct SplitMix64 {
+package struct SplitMix64 {
     var state: UInt64
 
-    init(seed: UInt64) { state = seed }
+    package init(seed: UInt64) { state = seed }
 
-    mutating func next() -> UInt64 {
+    package mutating func next() -> UInt64 {
         state &+= 0x9e37_79b9_7f4a_7c15
         var z = state
         z = (z ^ (z >> 30)) &* 0xbf58_476d_1ce4_e5b9
@@ -28,7 +28,7 @@ struct SplitMix64 {
     }
 
     /// Uniform in 0 ..< 1, from the top 53 bits.
-    mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
+    package mutating func nextUnit() -> Double { Double(next() >> 11) * 0x1p-53 }
 
     /// A generator of its own for one component, so that adding a component does not shift the others.
     static func split(seed: UInt64, name: StaticString) -> SplitMix64 {

@@ -61,9 +61,10 @@ package struct Expectation: Equatable, Sendable {
 }
 
 extension Expectation {
-    private static let whole: [Metric] = [Metric("jain", "jain", unit: .ratio)]
+    // What expectations know of the whole, a flow, a link, a source.
+    package static let whole: [Metric] = [Metric("jain", "jain", unit: .ratio)]
 
-    private static let flow: [Metric] =
+    package static let flow: [Metric] =
         [
             Metric("goodput", "goodput_bps", unit: .rate), Metric("bytes_acked", "bytes_acked", unit: .size),
             Metric("retransmitted", "retransmitted_packets", unit: .count),
@@ -76,13 +77,13 @@ extension Expectation {
         }
         + ["mean", "p50", "p95", "p99"].map { Metric("slowdown.\($0)", "slowdown", $0, unit: .ratio) }
 
-    private static let link: [Metric] =
+    package static let link: [Metric] =
         [
             Metric("utilization", "utilization", unit: .ratio), Metric("drops", "drops", unit: .count),
             Metric("marks", "marks", unit: .count),
         ] + ["mean", "p95"].map { Metric("qdelay.\($0)", "qdelay_ms", $0, unit: .time) }
 
-    private static let cross: [Metric] = [
+    package static let cross: [Metric] = [
         Metric("delivered", "delivered_bps", unit: .rate), Metric("delay", "delay_ms_mean", unit: .time),
     ]
 

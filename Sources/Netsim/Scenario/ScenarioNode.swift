@@ -1,45 +1,45 @@
-internal import OpsCore
-internal import Yams
+package import OpsCore
 
 /// One value of a scenario file, with where it stands; refusals name both.
-struct ScenarioNode {
-    let node: Node
-    let file: String
+package struct ScenarioNode {
+    package let node: YAMLNode
     /// What it is, from the outside in: `flows[1].app`.
-    let path: String
+    package let path: String
 
-    /// - Throws: EINVAL with file, line and column, the value, and what is accepted.
-    func refuse(_ why: String, accepted: String) -> OpsError {
-        let mark = node.mark
-        let line = mark.map { $0.line }
-        let place = mark.map { "\(file):\($0.line):\($0.column)" } ?? file
-        let value = node.scalar.map { " '\(Self.shortened($0.string))'" } ?? ""
+    package init(node: YAMLNode, path: String) {
+        self.node = node
+        self.path = path
+    }
+
+    /// An EINVAL with file, line and column, the value, and what is accepted.
+    package func refuse(_ why: String, accepted: String) -> OpsError {
+        let value = node.scalar.map { " '\(Self.shortened($0))'" } ?? ""
         return OpsError(
             "scenario", errno: OpsError.einval,
-            "\(place): \(path.isEmpty ? "scenario" : path)\(value): \(why)",
-            at: OpsError.Location(file: file, line: line), reason: "accepted: \(accepted)")
+            "\(node.place.text): \(path.isEmpty ? "scenario" : path)\(value): \(why)",
+            at: OpsError.Location(file: node.place.file, line: line), reason: "accepted: \(accepted)")
     }
 
     private static func shortened(_ text: String) -> String {
         text.count <= 60 ? text : text.prefix(60) + "…"
     }
 
-    var line: Int? { node.mark?.line }
+    package var line: Int? { node.place.line }
 
     // MARK: Scalars
 
-    var scalar: String? { node.scalar?.string }
+    package var scalar: String? { node.scalar }
 
-    func read<T>(_ parse: (String) -> T?, accepted: String) throws(OpsError) -> T {
+    package func read<T>(_ parse: (String) -> T?, accepted: String) throws(OpsError) -> T {
         guard let text = scalar else { throw refuse("expected one value", accepted: accepted) }
         guard let value = parse(text) else { throw refuse("not accepted", accepted: accepted) }
         return value
     }
 
-    func time() throws(OpsError) -> Int64 {
+    package func time() throws(OpsError) -> Int64 {
         try read(Quantity.time, accepted: "a time of at most 24 h: 20ms, 1.5s (ns us ms s)")
     }
-    func positiveTime() throws(OpsError) -> Int64 {
+    package func positiveTime() throws(OpsError) -> Int64 {
         let value = try time()
         guard value > 0 else { throw refuse("not accepted", accepted: "a time above 0: 20ms, 1.5s") }
         return value
@@ -47,8 +47,8 @@ struct ScenarioNode {
     func rate() throws(OpsError) -> UInt64 {
         try read(Quantity.rate, accepted: "a rate of 1bit to 100Gbit: 50Mbit (bit kbit Mbit Gbit)")
     }
-    func boolean() throws(OpsError) -> Bool { try read(Quantity.boolean, accepted: "true or false") }
-    func integer(_ range: ClosedRange<UInt64>) throws(OpsError) -> UInt64 {
+    package func boolean() throws(OpsError) -> Bool { try read(Quantity.boolean, accepted: "true or false") }
+    package func integer(_ range: ClosedRange<UInt64>) throws(OpsError) -> UInt64 {
         try read(
             { text in
                 Quantity.integer(text, limit: range.upperBound).flatMap { $0 >= range.lowerBound ? $0 : nil }
@@ -60,7 +60,7 @@ struct ScenarioNode {
     }
 
     /// A name of a link, flow or congestion control.
-    func name() throws(OpsError) -> String {
+    package func name() throws(OpsError) -> String {
         try read(
             { text in
                 let allowed = text.utf8.allSatisfy { byte in
@@ -73,11 +73,11 @@ struct ScenarioNode {
 
     // MARK: Collections
 
-    var isList: Bool { node.sequence != nil }
-    var isMapping: Bool { node.mapping != nil }
+    package var isList: Bool { node.sequence != nil }
+    package var isMapping: Bool { node.mapping != nil }
 
     /// Members of a mapping by key; keys that `known` does not list are refused.
-    func mapping(_ known: [String]) throws(OpsError) -> [String: ScenarioNode] {
+    package func mapping(_ known: [String]) throws(OpsError) -> [String: ScenarioNode] {
         var members: [String: ScenarioNode] = [:]
         for (key, value) in try entries(limit: 64) {
             guard known.contains(key.scalar ?? "") else {
@@ -89,24 +89,23 @@ struct ScenarioNode {
     }
 
     /// Key and value nodes of a mapping, in order.
-    func entries(limit: Int) throws(OpsError) -> [(ScenarioNode, ScenarioNode)] {
+    package func entries(limit: Int) throws(OpsError) -> [(ScenarioNode, ScenarioNode)] {
         guard let mapping = node.mapping else { throw refuse("expected a mapping", accepted: "key: value") }
         guard mapping.count <= limit else { throw refuse("too long", accepted: "at most \(limit) entries") }
-        return mapping.map { key, value in
-            let name = key.scalar?.string ?? "?"
+        return mapping.map { entry in
+            let name = entry.key.scalar ?? "?"
             let inner = path.isEmpty ? name : "\(path).\(name)"
             return (
-                ScenarioNode(node: key, file: file, path: path),
-                ScenarioNode(node: value, file: file, path: inner)
+                ScenarioNode(node: entry.key, path: path), ScenarioNode(node: entry.value, path: inner)
             )
         }
     }
 
-    func list(limit: Int) throws(OpsError) -> [ScenarioNode] {
+    package func list(limit: Int) throws(OpsError) -> [ScenarioNode] {
         guard let sequence = node.sequence else { throw refuse("expected a list", accepted: "[a, b]") }
         guard sequence.count <= limit else { throw refuse("too long", accepted: "at most \(limit) entries") }
         return sequence.enumerated().map { index, value in
-            ScenarioNode(node: value, file: file, path: "\(path)[\(index)]")
+            ScenarioNode(node: value, path: "\(path)[\(index)]")
         }
     }
 }

@@ -1,5 +1,4 @@
 package import OpsCore
-internal import Yams
 
 extension Scenario {
     /// Reads a scenario file.
@@ -12,77 +11,20 @@ extension Scenario {
         _ text: String, file: String,
         readFile: @escaping (String) throws(OpsError) -> String? = { (_) throws(OpsError) in nil }
     ) throws(OpsError) -> Scenario {
-        guard text.utf8.count <= Limit.bytes else {
-            throw OpsError(
-                "scenario", errno: OpsError.e2big, "\(file): \(text.utf8.count) bytes",
-                reason: "a scenario has at most \(Limit.bytes) bytes")
-        }
-        try checkNesting(text, file: file)
-        let root: Node?
-        do { root = try Yams.compose(yaml: text) } catch { throw yamlError(error, file: file) }
-        guard let root else {
-            throw OpsError(
-                "scenario", errno: OpsError.einval, "\(file):1:1: the file is empty",
-                at: OpsError.Location(file: file, line: 1))
-        }
-        return try ScenarioParser(file: file, readFile: readFile).parse(
-            ScenarioNode(node: root, file: file, path: ""))
+        try read(YAMLNode.parse(text, file: file), readFile: readFile)
     }
 
-    /// The composer of the YAML library is recursive: what is nested deeper than any scenario never reaches it.
-    private static func checkNesting(_ text: String, file: String) throws(OpsError) {
-        var brackets = 0
-        var line = 1
-        var isIndentation = true
-        var indentation = 0
-        for byte in text.utf8 {
-            switch byte {
-            case UInt8(ascii: "\n"):
-                line += 1
-                isIndentation = true
-                indentation = 0
-            case UInt8(ascii: "["), UInt8(ascii: "{"):
-                brackets += 1
-                isIndentation = false
-            case UInt8(ascii: "]"), UInt8(ascii: "}"):
-                brackets = max(0, brackets - 1)
-                isIndentation = false
-            case UInt8(ascii: " "), UInt8(ascii: "-"), UInt8(ascii: "?"), UInt8(ascii: "\t"),
-                UInt8(ascii: ":"):
-                if isIndentation { indentation += 1 }
-            default: isIndentation = false
-            }
-            if brackets > 32 || indentation > 200 {
-                throw OpsError(
-                    "scenario", errno: OpsError.einval, "\(file):\(line): nested too deeply",
-                    at: OpsError.Location(file: file, line: line),
-                    reason: "accepted: at most 32 open brackets and 200 columns of indentation")
-            }
-        }
-    }
-
-    private static func yamlError(_ error: any Error, file: String) -> OpsError {
-        guard let yaml = error as? YamlError else {
-            return OpsError(
-                "scenario", errno: OpsError.einval, "\(file): not a YAML document", reason: "\(error)")
-        }
-        switch yaml {
-        case .scanner(_, let problem, let mark, _), .parser(_, let problem, let mark, _),
-            .composer(_, let problem, let mark, _):
-            return OpsError(
-                "scenario", errno: OpsError.einval, "\(file):\(mark.line):\(mark.column): \(problem)",
-                at: OpsError.Location(file: file, line: mark.line), reason: "not well-formed YAML")
-        default:
-            return OpsError(
-                "scenario", errno: OpsError.einval, "\(file): not well-formed YAML",
-                reason: String("\(yaml)".prefix(400)))
-        }
+    /// The same, of a tree that may have been edited.
+    package static func read(
+        _ root: YAMLNode,
+        readFile: @escaping (String) throws(OpsError) -> String? = { (_) throws(OpsError) in nil }
+    ) throws(OpsError) -> Scenario {
+        try ScenarioParser(readFile: readFile).parse(ScenarioNode(node: root, path: ""))
     }
 }
 
 /// Turns the tree of a file into a `Scenario`: links first, then flows, then what needs both (sizes in `bdp`).
 struct ScenarioParser {
-    let file: String
     let readFile: (String) throws(OpsError) -> String?
 
     func parse(_ root: ScenarioNode) throws(OpsError) -> Scenario {

@@ -4,7 +4,7 @@ import Dispatch
 import Synchronization
 
 /// Lower-case hex of the SHA-256 of bytes: the identity of an object file.
-func sha256Hex(_ bytes: [UInt8]) -> String { hex(Array(SHA256.hash(data: bytes))) }
+package func sha256Hex(_ bytes: [UInt8]) -> String { hex(Array(SHA256.hash(data: bytes))) }
 
 /// The identity of an object file, made beside the work that can begin without it.
 final class ObjectDigest: Sendable {

@@ -1,0 +1,43 @@
+package import ControlAPI
+package import Netsim
+
+extension Expectation.Metric {
+    /// The figure in a flow, link or source of a result (of the whole: in the result), in the metric's unit; nil: it has none.
+    package func figure(of subject: JSONValue) -> Double? {
+        var value: JSONValue? = subject
+        for member in members { value = value?[member] }
+        guard let figure else { return value?.number }
+        return figure.of((value?.array ?? []).compactMap(\.number))
+    }
+}
+
+extension Expectation.Figure {
+    /// nil: of no numbers there is only the count. A quantile is the least number that so many are not above.
+    package func of(_ numbers: [Double]) -> Double? {
+        if self == .count { return Double(numbers.count) }
+        guard !numbers.isEmpty else { return nil }
+        let sorted = numbers.sorted()
+        func quantile(_ share: Double) -> Double {
+            sorted[Swift.max(Int((Double(sorted.count) * share).rounded(.up)), 1) - 1]
+        }
+        switch self {
+        case .count: return Double(numbers.count)
+        case .mean: return numbers.reduce(0, +) / Double(numbers.count)
+        case .p50: return quantile(0.5)
+        case .p95: return quantile(0.95)
+        case .p99: return quantile(0.99)
+        case .max: return sorted.last
+        }
+    }
+}
+
+extension JSONValue {
+    /// An integer or a double.
+    package var number: Double? {
+        switch self {
+        case .integer(let number): Double(number)
+        case .double(let number): number
+        default: nil
+        }
+    }
+}
