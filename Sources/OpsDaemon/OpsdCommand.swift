@@ -8,16 +8,21 @@ import Glibc
 struct OpsdCommand: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "opsd", abstract: "Hosts Linux struct_ops programs in userspace.",
-        discussion:
-            "With a socket from systemd, --socket is not used. Without a state directory nothing is kept.",
+        discussion: """
+            With a socket from systemd, --socket is not used. Without a state directory nothing is kept.
+            What the command line says goes before the configuration. SIGHUP reads the configuration again.
+            """,
         version: Product.version)
 
     @Option(help: "Where to listen.") var socket = Product.defaultSocketPath
     @Option(help: "Where registrations are kept (default: $STATE_DIRECTORY).") var stateDir: String?
+    @Option(help: "The configuration, with FILE.d/*.yaml (default: \(ConfigurationFiles.defaultPath), if it is there).")
+    var config: String?
+    @Flag(help: "Read the configuration, say what is wrong with it, and end.") var checkConfig = false
     @Option(help: "Members of this group may change things, beside root and the daemon's own user.")
-    var group = "opsd"
+    var group: String?
     @Option(help: "Seconds that a request may keep the runtime busy before it counts as hung.")
-    var hangTimeout = 120
+    var hangTimeout: Int?
     @Flag(help: .hidden) var runtime = false
 
     static func main() {
@@ -34,18 +39,26 @@ struct OpsdCommand: ParsableCommand {
     }
 
     func validate() throws {
-        guard hangTimeout > 0 else {
+        if let hangTimeout, hangTimeout < 1 {
             throw ValidationError("--hang-timeout is at least 1, got \(hangTimeout)")
         }
     }
 
     func run() throws {
         if runtime { RuntimeRole.run() }
+        let source = ConfigurationSource(
+            files: ConfigurationFiles(path: config), group: group, hangTimeoutSeconds: hangTimeout)
+        guard !checkConfig else { return try check(source) }
         ops_keep_freed_memory()
         try BrokerRole.run(
-            BrokerConfiguration(
-                socketPath: socket, stateDirectory: stateDir ?? environment("STATE_DIRECTORY"), group: group,
-                hangTimeoutSeconds: hangTimeout))
+            BrokerOptions(
+                socketPath: socket, stateDirectory: stateDir ?? environment("STATE_DIRECTORY"), source: source
+            ))
+    }
+
+    private func check(_ source: ConfigurationSource) throws {
+        do { _ = try source.read() } catch { throw StartFailure(error.text) }
+        say("\(source.files.path): ok", to: STDOUT_FILENO)
     }
 }
 

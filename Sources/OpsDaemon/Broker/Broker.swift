@@ -3,12 +3,11 @@ import Glibc
 import NIOCore
 import NIOPosix
 
-/// Where the daemon listens, keeps things, and whom it obeys.
-struct BrokerConfiguration: Sendable {
+/// What is settled when the daemon starts: where it listens, where it keeps things, where its configuration comes from.
+struct BrokerOptions: Sendable {
     var socketPath: String
     var stateDirectory: String?
-    var group: String
-    var hangTimeoutSeconds: Int
+    var source: ConfigurationSource
 }
 
 /// The broker: takes calls, decides who may make them, passes them to the runtime, and keeps what was acknowledged.
@@ -26,7 +25,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     let notifier: Notifier
     let supervisor: RuntimeSupervisor
     let storage: Storage
-    var access: AccessRule
+    private(set) var rules: Rules
     var book = RegistryBook()
     var runs = RunTable()
     /// Calls that wait for a runtime.
@@ -42,16 +41,17 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     private var hasBeenUp = false
 
     init(
-        _ configuration: BrokerConfiguration, loop: any EventLoop, pool: NIOThreadPool, storage: Storage,
-        journal: Journal, notifier: Notifier, access: AccessRule
+        _ rules: Rules, loop: any EventLoop, pool: NIOThreadPool, storage: Storage, journal: Journal,
+        notifier: Notifier
     ) {
+        self.rules = rules
         self.loop = loop
         self.pool = pool
         self.storage = storage
         self.journal = journal
         self.notifier = notifier
-        self.access = access
-        supervisor = RuntimeSupervisor(loop: loop, hangTimeout: configuration.hangTimeoutSeconds)
+        supervisor = RuntimeSupervisor(
+            loop: loop, hangTimeoutSeconds: Int64(rules.configuration.hangTimeoutSeconds))
     }
 
     /// Starts the runtime; on the loop.
@@ -64,6 +64,12 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         supervisor.onDeath = { [unowned self] in runtimeDied($0) }
         supervisor.onUp = { [unowned self] in runtimeIsUp() }
         supervisor.start()
+    }
+
+    /// Takes over another configuration. Nothing that is under way, connected or registered is touched.
+    func configure(_ rules: Rules) {
+        self.rules = rules
+        supervisor.hangTimeoutSeconds = Int64(rules.configuration.hangTimeoutSeconds)
     }
 
     // MARK: Connections
@@ -100,7 +106,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
                 Reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface)))
         }
         guard let peer = client.peer else { return client.close() }
-        guard method.access == .everybody || access.isAdministrator(peer) else {
+        guard method.access == .everybody || rules.access.isAdministrator(peer) else {
             return refuse(call, peer, client)
         }
         answer(PendingCall(call, object: object, method, peer: peer, client: client))
@@ -109,7 +115,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     private func refuse(_ call: Call, _ peer: Peer, _ client: ClientConnection) {
         let refusal = Refusal(
             "permission", errno: Int(EPERM), "'\(call.method)' is not allowed to uid \(peer.uid)",
-            reason: "only \(access.description) may do that",
+            reason: "only \(rules.access.description) may do that",
             suggestion: "run it as one of them; listing is open to everybody")
         journal.record(
             HostEvent("refuse", errno: Int(EPERM), reason: refusal.reason, text: refusal.text), peer: peer,

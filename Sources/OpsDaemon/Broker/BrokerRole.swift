@@ -6,7 +6,7 @@ import NIOPosix
 
 /// `opsd`: puts the broker together and runs it until a signal ends it.
 enum BrokerRole {
-    static func run(_ configuration: BrokerConfiguration) throws -> Never {
+    static func run(_ options: BrokerOptions) throws -> Never {
         // Whoever started us may have had signals blocked, and a daemon that cannot be told to stop has to be killed.
         var none = sigset_t()
         sigemptyset(&none)
@@ -14,10 +14,11 @@ enum BrokerRole {
 
         let journal = Journal()
         let notifier = Notifier()
-        let access = AccessRule(group: configuration.group)
-        let store = try ObjectStore(directory: configuration.stateDirectory)
+        let rules: Rules
+        do { rules = try options.source.read() } catch { throw StartFailure(error.text) }
+        let store = try ObjectStore(directory: options.stateDirectory)
         let book = try store.load()
-        let listening = try ListeningSocket.open(path: configuration.socketPath, group: access.groupID)
+        let listening = try ListeningSocket.open(path: options.socketPath, group: rules.access.groupID)
         if !store.isDurable {
             journal.say("no state directory: registrations end with this process", priority: .notice)
         }
@@ -28,8 +29,8 @@ enum BrokerRole {
         pool.start()
         let loop = group.next()
         let broker = Broker(
-            configuration, loop: loop, pool: pool, storage: Storage(store, loop: loop), journal: journal,
-            notifier: notifier, access: access)
+            rules, loop: loop, pool: pool, storage: Storage(store, loop: loop), journal: journal,
+            notifier: notifier)
         let server = try listen(listening, broker, group).wait()
         broker.onFirstUp = {
             // Only now is anybody answered: what is to be restored has been.
@@ -42,7 +43,7 @@ enum BrokerRole {
 
         let signals = Signals(
             stop: { loop.execute { stop(broker, server, listening) } },
-            reload: { loop.execute { reload(broker) } })
+            reload: { reload(broker, from: options.source) })
         withExtendedLifetime(signals) { dispatchMain() }
     }
 
@@ -85,10 +86,19 @@ enum BrokerRole {
         }
     }
 
-    private static func reload(_ broker: Broker) {
+    /// Files are read and names looked up on the caller's thread, so that no client waits for a disk.
+    private static func reload(_ broker: Broker, from source: ConfigurationSource) {
         broker.notifier.reloading()
-        broker.access.reload()
-        broker.journal.say("reloaded")
-        broker.notifier.ready(broker.statusLine)
+        let result = Result { () throws(ConfigurationError) in try source.read() }
+        broker.loop.execute {
+            switch result {
+            case .success(let rules):
+                broker.configure(rules)
+                broker.journal.say("reloaded \(source.files.path)")
+            case .failure(let error):
+                broker.journal.say("the configuration stays as it was: \(error.text)", priority: .error)
+            }
+            broker.notifier.ready(broker.statusLine)
+        }
     }
 }

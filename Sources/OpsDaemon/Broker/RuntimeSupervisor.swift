@@ -14,7 +14,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     enum Phase { case down, restoring, up, stopped }
 
     private let loop: any EventLoop
-    private let hangTimeout: Int64
+    /// How long one request may keep the runtime busy.
+    var hangTimeoutSeconds: Int64
     private(set) var phase = Phase.down
     private(set) var connection: RuntimeConnection?
     /// Deaths since we started.
@@ -44,9 +45,9 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         var parameters: @Sendable () -> EventLoopFuture<JSONValue?>
     }
 
-    init(loop: any EventLoop, hangTimeout: Int) {
+    init(loop: any EventLoop, hangTimeoutSeconds: Int64) {
         self.loop = loop
-        self.hangTimeout = Int64(hangTimeout)
+        self.hangTimeoutSeconds = hangTimeoutSeconds
     }
 
     var pid: Int32? { phase == .up ? connection?.process.pid : nil }
@@ -130,7 +131,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         connection.send(RuntimeVerb.ping.rawValue, [:]) { [self] reply, _, _ in
             isPingUnanswered = false
             let busy = reply.parameters["busy_s"]?.integer ?? 0
-            if busy > hangTimeout { hung("one request kept it busy for \(busy) s") }
+            if busy > hangTimeoutSeconds { hung("one request kept it busy for \(busy) s") }
         }
         loop.scheduleTask(in: Self.pingInterval) { [self] in
             if self.connection === connection { ping() }

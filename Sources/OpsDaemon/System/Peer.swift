@@ -21,30 +21,3 @@ struct Peer: Equatable, Sendable {
         groups = Array(found.prefix(max(0, min(count, found.count))))
     }
 }
-
-/// Who may change things: root, the daemon's own user, members of the configured group (DESIGN §9).
-struct AccessRule: Sendable {
-    private let ownUID = geteuid()
-    private let groupName: String
-    /// nil: there is no such group.
-    private(set) var groupID: UInt32?
-
-    init(group: String) {
-        groupName = group
-        reload()
-    }
-
-    /// The group may have been made after we started.
-    mutating func reload() {
-        groupID = getgrnam(groupName)?.pointee.gr_gid
-    }
-
-    func isAdministrator(_ peer: Peer) -> Bool {
-        if peer.uid == 0 || peer.uid == ownUID { return true }
-        guard let groupID else { return false }
-        return peer.gid == groupID || peer.groups.contains(groupID)
-    }
-
-    /// For the refusal of somebody else.
-    var description: String { "uid 0, uid \(ownUID) and members of group '\(groupName)'" }
-}

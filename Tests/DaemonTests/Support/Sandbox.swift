@@ -23,6 +23,7 @@ final class Sandbox {
     /// Where `swift build` put the programs: beside the test program.
     static let binaries = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
+    static let opsd = binaries.appending(path: "opsd").path
     static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
         .standardized
 
@@ -79,7 +80,7 @@ final class Sandbox {
 
     func start(_ arguments: String...) throws {
         let process = Process()
-        process.executableURL = Sandbox.binaries.appending(path: "opsd")
+        process.executableURL = URL(filePath: Sandbox.opsd)
         process.arguments = ["--socket", socket] + arguments
         let log = folder.appending(path: "log").path
         if !FileManager.default.fileExists(atPath: log) {

@@ -1,0 +1,47 @@
+/// What the broker tells the runtime of its configuration: at the runtime's start, before anything is restored, and
+/// whenever it changes.
+package struct RuntimeSettings: Codable, Equatable, Sendable {
+    /// What each uid may hold in the runtime.
+    package struct Limits: Codable, Equatable, Sendable {
+        package var objects: Int
+        package var programs: Int
+        package var maps: Int
+        package var memoryBytes: Int
+
+        package init(objects: Int, programs: Int, maps: Int, memoryBytes: Int) {
+            self.objects = objects
+            self.programs = programs
+            self.maps = maps
+            self.memoryBytes = memoryBytes
+        }
+    }
+    package var limits: Limits
+    /// Uids without limits.
+    package var unlimited: Set<UInt32>
+    package var policy: [PolicyRule]
+
+    package init(limits: Limits, unlimited: Set<UInt32>, policy: [PolicyRule]) {
+        self.limits = limits
+        self.unlimited = unlimited
+        self.policy = policy
+    }
+}
+
+/// What objects of one uid may use. Several rules for one uid add up; a uid without a rule may use everything.
+package struct PolicyRule: Codable, Equatable, Sendable {
+    package var uid: UInt32
+    /// By name, such as `tcp_congestion_ops`; nil: all.
+    package var subsystems: Set<String>?
+    /// By name, such as `bpf_ktime_get_ns`; nil: all.
+    package var helpers: Set<String>?
+    package var kfuncs: Set<String>?
+
+    package init(
+        uid: UInt32, subsystems: Set<String>? = nil, helpers: Set<String>? = nil, kfuncs: Set<String>? = nil
+    ) {
+        self.uid = uid
+        self.subsystems = subsystems
+        self.helpers = helpers
+        self.kfuncs = kfuncs
+    }
+}

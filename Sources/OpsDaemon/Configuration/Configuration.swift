@@ -1,0 +1,92 @@
+import ControlAPI
+
+/// What an operator can set, with what holds where nothing is said. opsd.yaml(5) explains each key.
+struct Configuration: Equatable, Sendable {
+    /// Its members may change things, beside root and the daemon's own user.
+    var group = "opsd"
+    /// A request that keeps the runtime busy for longer counts as hung.
+    var hangTimeoutSeconds = 120
+    /// Of each uid but 0 and the daemon's own.
+    var limits = Limits()
+    /// Objects without a valid signature are refused.
+    var requiresSignature = false
+    var trustStore = "/etc/opsd/trusted.d"
+    /// What uids may use, in the order of the files.
+    var policy: [PolicyRule] = []
+
+    struct Limits: Equatable, Sendable {
+        var objects = 256
+        var programs = 4096
+        var maps = 4096
+        var memoryBytes = 64 << 20
+        var simulations = 16
+        var connections = 64
+        var requestsPerSecond = 200
+    }
+}
+
+extension Configuration {
+    private enum Key: String, CaseIterable {
+        case group, limits, policy
+        case hangTimeout = "hang-timeout"
+        case requireSignature = "require-signature"
+        case trustStore = "trust-store"
+    }
+
+    /// Takes over what a file says: single values replace, rules of the policy are added.
+    mutating func apply(_ file: ConfigurationNode) throws(ConfigurationError) {
+        for (key, value) in try file.members(Key.self) {
+            switch key {
+            case .group: group = try value.name()
+            case .hangTimeout: hangTimeoutSeconds = try value.seconds(1...86400)
+            case .limits: try limits.apply(value)
+            case .requireSignature: requiresSignature = try value.boolean()
+            case .trustStore: trustStore = try value.absolutePath()
+            case .policy:
+                for rule in try value.list() { policy.append(try PolicyRule(reading: rule)) }
+            }
+        }
+    }
+}
+
+extension Configuration.Limits {
+    private enum Key: String, CaseIterable {
+        case objects, programs, maps, memory, simulations, connections
+        case requestsPerSecond = "requests-per-second"
+    }
+
+    mutating func apply(_ node: ConfigurationNode) throws(ConfigurationError) {
+        for (key, value) in try node.members(Key.self) {
+            switch key {
+            case .objects: objects = try value.integer(0...1_000_000)
+            case .programs: programs = try value.integer(0...1_000_000)
+            case .maps: maps = try value.integer(0...1_000_000)
+            case .memory: memoryBytes = try value.size()
+            case .simulations: simulations = try value.integer(0...1_000_000)
+            case .connections: connections = try value.integer(1...4096)
+            case .requestsPerSecond: requestsPerSecond = try value.integer(1...1_000_000)
+            }
+        }
+    }
+}
+
+extension PolicyRule {
+    private enum Key: String, CaseIterable {
+        case user, subsystems, helpers, kfuncs
+    }
+
+    init(reading node: ConfigurationNode) throws(ConfigurationError) {
+        var uid: UInt32?
+        self.init(uid: 0)
+        for (key, value) in try node.members(Key.self) {
+            switch key {
+            case .user: uid = try value.read("the name or the number of a user") { UserDatabase.uid($0) }
+            case .subsystems: subsystems = try value.names()
+            case .helpers: helpers = try value.names()
+            case .kfuncs: kfuncs = try value.names()
+            }
+        }
+        guard let uid else { throw node.refuse("'user' is missing", accepted: "{user: NAME, …}") }
+        self.uid = uid
+    }
+}
