@@ -129,7 +129,10 @@ let package = Package(
         .testTarget(
             name: "ConformanceTests", dependencies: ["OpsHost", "ControlAPI", "BPF"], swiftSettings: common),
         // These run the programs that `swift build` has put beside the tests.
-        .testTarget(name: "DaemonTests", dependencies: ["ControlAPI"], swiftSettings: common),
+        .testTarget(
+            name: "DaemonTests",
+            dependencies: ["ControlAPI", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: common),
         .testTarget(
             name: "OpsCoreTests", dependencies: ["OpsCore", "BPF", "Verifier", "JIT", "CShim"],
             swiftSettings: common),

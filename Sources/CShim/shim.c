@@ -83,6 +83,16 @@ int ops_peer_groups(int fd, uint32_t *groups, int capacity) {
     return (int)(size / sizeof(uint32_t));
 }
 
+int ops_peer_pidfd(int fd) {
+#ifndef SO_PEERPIDFD
+/* The C library's headers may be older than the kernel; the number is that of asm-generic/socket.h. */
+#define SO_PEERPIDFD 77
+#endif
+    int pidfd = -1;
+    socklen_t size = sizeof pidfd;
+    return getsockopt(fd, SOL_SOCKET, SO_PEERPIDFD, &pidfd, &size) < 0 ? -1 : pidfd;
+}
+
 #if defined(__x86_64__)
 /* Bytes of `distance` that are below `count`, as masks. */
 __attribute__((target("avx2"))) static __m256i below(__m256i distance, char count) {

@@ -16,7 +16,10 @@ struct OpsdCommand: ParsableCommand {
 
     @Option(help: "Where to listen.") var socket = Product.defaultSocketPath
     @Option(help: "Where registrations are kept (default: $STATE_DIRECTORY).") var stateDir: String?
-    @Option(help: "The configuration, with FILE.d/*.yaml (default: \(ConfigurationFiles.defaultPath), if it is there).")
+    @Option(
+        help:
+            "The configuration, with FILE.d/*.yaml (default: \(ConfigurationFiles.defaultPath), if it is there)."
+    )
     var config: String?
     @Flag(help: "Read the configuration, say what is wrong with it, and end.") var checkConfig = false
     @Option(help: "Members of this group may change things, beside root and the daemon's own user.")

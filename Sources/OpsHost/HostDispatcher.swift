@@ -15,7 +15,7 @@ extension RuntimeHost {
         guard let method = Method(rawValue: request.method) else {
             throw Refusal("unsupported", errno: 95, "the runtime does not know '\(request.method)'")
         }
-        let parameters = request.parameters
+        let parameters = try owned(request).parameters
         switch method {
         case .registryList:
             return HostResult(RegistrationsReply(try list(try RuntimeHost.decode(parameters))).json)

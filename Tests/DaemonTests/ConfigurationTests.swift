@@ -18,7 +18,10 @@ import Testing
         ("groop: a\n", ":1:1: 'groop': unknown key; accepted: group, limits"),
         ("group: [a]\n", ":1:8: group: expected one value"),
         ("\nlimits:\n  memory: 64MB\n", ":3:11: limits.memory '64MB': not accepted; accepted: a size"),
-        ("limits: {connections: 0}\n", "limits.connections '0': not accepted; accepted: a whole number, 1 to"),
+        (
+            "limits: {connections: 0}\n",
+            "limits.connections '0': not accepted; accepted: a whole number, 1 to"
+        ),
         ("hang-timeout: 5\n", ":1:15: hang-timeout '5'"),
         ("trust-store: keys\n", "accepted: a path from the root"),
         ("policy: [{helpers: []}]\n", "policy[0]: 'user' is missing"),

@@ -84,6 +84,9 @@ int ops_peer_credentials(int fd, uint32_t *pid, uint32_t *uid, uint32_t *gid);
 /// The peer's supplementary groups. Returns how many there are, also when that is more than `capacity` (then none is
 /// written), or -1 and sets errno.
 int ops_peer_groups(int fd, uint32_t *groups, int capacity);
+/// A pidfd of the process that connected, which the caller closes. Returns -1 and sets errno (ENOPROTOOPT before Linux
+/// 6.5, ESRCH or ENODATA once the process has gone).
+int ops_peer_pidfd(int fd);
 
 /// Tells gdb of an ELF image, which is copied; returns what `ops_gdb_unregister` takes, or NULL without memory.
 void *ops_gdb_register(const void *image, size_t size);

@@ -26,7 +26,9 @@ package enum Method: String, CaseIterable, Sendable {
     package enum Access: Sendable {
         /// Names, states and counts: whoever can open the socket.
         case everybody
-        /// Contents and code, or a change: uid 0, the daemon's uid, the configured group.
+        /// Contents and code: whom they belong to, and administrators.
+        case owner
+        /// A change: uid 0, the daemon's uid, the configured group.
         case administrators
     }
 
@@ -35,11 +37,10 @@ package enum Method: String, CaseIterable, Sendable {
         case .registryList, .registryMonitor, .programList, .mapList, .linkList, .simulationList,
             .daemonStatus:
             .everybody
-        case .registryRegister, .registryUnregister, .registryUpdate, .registryDump, .programDumpXlated,
-            .programDumpJited, .mapDump, .mapLookup, .mapUpdate, .mapFollow, .linkDetach,
-            .simulationRun,
-            .simulationResult,
-            .simulationCancel:
+        case .registryDump, .programDumpXlated, .programDumpJited, .mapDump, .mapLookup, .mapFollow:
+            .owner
+        case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .linkDetach,
+            .simulationRun, .simulationResult, .simulationCancel:
             .administrators
         }
     }

@@ -74,9 +74,15 @@ package struct RegisterParameters: Codable, Sendable {
     package var maps: [String]?
     package var keepGoing: Bool?
     package var file: String?
+    /// A detached Ed25519 signature over the object's bytes, in base64.
+    package var signature: String?
 
-    package init(object: String, maps: [String]? = nil, keepGoing: Bool? = nil, file: String? = nil) {
+    package init(
+        object: String, maps: [String]? = nil, keepGoing: Bool? = nil, file: String? = nil,
+        signature: String? = nil
+    ) {
         self.object = object
+        self.signature = signature
         self.maps = maps
         self.keepGoing = keepGoing
         self.file = file
@@ -90,10 +96,14 @@ package struct UpdateParameters: Codable, Sendable {
     package var map: String?
     package var expect: UInt32?
     package var file: String?
+    /// As of `RegisterParameters`.
+    package var signature: String?
 
     package init(
-        _ selector: Selector, object: String, map: String? = nil, expect: UInt32? = nil, file: String? = nil
+        _ selector: Selector, object: String, map: String? = nil, expect: UInt32? = nil, file: String? = nil,
+        signature: String? = nil
     ) {
+        self.signature = signature
         self.id = selector.id
         self.name = selector.name
         self.object = object

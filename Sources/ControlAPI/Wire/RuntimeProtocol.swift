@@ -11,23 +11,27 @@ package struct RuntimeRequest: Equatable, Sendable {
     package var uid: UInt32
     /// Bytes of the object that goes with the request, in memory that both sides share; the parameters' own is empty then.
     package var objectByteCount: Int?
+    /// Only what belongs to `uid` may be looked at.
+    package var isOwnerOnly: Bool
 
     package init(
         serial: Int64, method: String, parameters: JSONValue = [:], uid: UInt32 = 0,
-        objectByteCount: Int? = nil
+        objectByteCount: Int? = nil, isOwnerOnly: Bool = false
     ) {
         self.serial = serial
         self.method = method
         self.parameters = parameters
         self.uid = uid
         self.objectByteCount = objectByteCount
+        self.isOwnerOnly = isOwnerOnly
     }
 
     package var json: JSONValue {
-        let json: JSONValue = [
+        var json: JSONValue = [
             "serial": .integer(serial), "method": .string(method), "parameters": parameters,
             "uid": .integer(Int64(uid)),
         ]
+        if isOwnerOnly { json = json.setting("owner_only", to: true) }
         return objectByteCount.map { json.setting("object_bytes", to: .integer(Int64($0))) } ?? json
     }
 
@@ -40,7 +44,8 @@ package struct RuntimeRequest: Equatable, Sendable {
         self.init(
             serial: serial, method: method, parameters: parameters,
             uid: UInt32(clamping: json["uid"]?.integer ?? 0),
-            objectByteCount: json["object_bytes"]?.integer.map { Int($0) })
+            objectByteCount: json["object_bytes"]?.integer.map { Int($0) },
+            isOwnerOnly: json["owner_only"]?.bool ?? false)
     }
 }
 
@@ -48,6 +53,8 @@ package struct RuntimeRequest: Equatable, Sendable {
 package enum RuntimeVerb: String, Sendable {
     /// `{}` → `{busy_s}`: how long the control thread has been at its present request.
     case ping = "opsd.Ping"
+    /// `RuntimeSettings` → `{}`
+    case configure = "opsd.Configure"
     /// `RestoreParameters` → `RestoreReply`
     case restore = "opsd.Restore"
     /// `{serial}` → `{}`: a request that nobody waits for any more.
@@ -102,6 +109,8 @@ package struct HostEvent: Codable, Equatable, Sendable {
     package var errno: Int?
     package var reason: String?
     package var durationUs: Int64?
+    /// Whose key has signed the object.
+    package var signer: String?
     /// One sentence for people.
     package var text: String
 

@@ -45,6 +45,8 @@ final class LoadedObject: Sendable {
         guard references.put() else { return }
         core.withTables { tables in
             tables.objects[id] = nil
+            let left = tables.holdings[uid, default: Holdings()] - prepared.holdings
+            tables.holdings[uid] = left == Holdings() ? nil : left
             for id in programIDs { tables.programs[id] = nil }
             for id in mapIDs { tables.dataMaps[id] = nil }
         }

@@ -101,6 +101,12 @@ public final class OpsRuntime: Sendable {
     /// Bytes charged to a uid.
     public func memoryCharged(to uid: UInt32) -> Int { core.memory.held(by: uid) }
 
+    /// What uids may load and hold from now on. What they hold already stays.
+    public func setUsage(_ rules: UsageRules) {
+        core.memory.setRules(rules)
+        core.usage.withLock { $0 = rules }
+    }
+
     /// Forgets verified code that no loaded object uses.
     public func dropCache() { core.cache.removeAll() }
 }

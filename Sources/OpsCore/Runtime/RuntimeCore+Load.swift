@@ -7,6 +7,10 @@ extension RuntimeCore {
     /// Gives a prepared object its ids and its instance. Nothing is left behind by a failure.
     func load(_ prepared: PreparedObject, _ options: LoadOptions) throws(OpsError) -> LoadedObject {
         let owner = types.withLock { $0.subsystem(owning: prepared.target) }
+        let usage = usage.withLock { $0 }
+        if let grant = usage.grants[options.uid] {
+            try prepared.check(grant, uid: options.uid)
+        }
         let prime = try PrimeInstance { () throws(OpsError) in
             let instance = try Instance(
                 maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, layout: prepared.layout)
@@ -16,7 +20,8 @@ extension RuntimeCore {
         let bytes = try prime.with { $0.memoryCharge } + prepared.code.mappedByteCount
         try memory.charge(bytes, to: options.uid, for: "object '\(prepared.name)'")
         do {
-            return try enter(prepared, options, prime, chargedBytes: bytes)
+            return try enter(
+                prepared, options, prime, limits: usage.limits(of: options.uid), chargedBytes: bytes)
         } catch {
             memory.refund(bytes, to: options.uid)
             throw error
@@ -24,7 +29,8 @@ extension RuntimeCore {
     }
 
     private func enter(
-        _ prepared: PreparedObject, _ options: LoadOptions, _ prime: PrimeInstance, chargedBytes: Int
+        _ prepared: PreparedObject, _ options: LoadOptions, _ prime: PrimeInstance,
+        limits: UsageRules.Limits?, chargedBytes: Int
     ) throws(OpsError) -> LoadedObject {
         var programIDs: [UInt32] = []
         var mapIDs: [UInt32] = []
@@ -33,7 +39,10 @@ extension RuntimeCore {
         let object = LoadedObject(
             id: try ids.next(.object), prepared: prepared, uid: options.uid, loadedAt: options.loadedAt,
             programIDs: programIDs, mapIDs: mapIDs, prime: prime, chargedBytes: chargedBytes, core: self)
-        withTables { tables in
+        try withTables { tables throws(OpsError) in
+            let holdings = tables.holdings[options.uid, default: Holdings()] + prepared.holdings
+            if let limits { try holdings.check(limits, of: options.uid) }
+            tables.holdings[options.uid] = holdings
             tables.objects[object.id] = object
             for (index, id) in programIDs.enumerated() {
                 tables.programs[id] = LoadedProgram(id: id, object: object, index: index)

@@ -9,6 +9,7 @@ final class RuntimeCore: Sendable {
     let quiescence = QuiescenceDomain()
     let attach = AttachLock()
     let memory: MemoryAccounts
+    let usage = Mutex(UsageRules())
     let types = Mutex(TypeTable())
     let ids = IDSource()
     let cache: ObjectCache
@@ -24,6 +25,8 @@ final class RuntimeCore: Sendable {
     /// Everything alive, by id. What has been freed is not here.
     struct Tables: Sendable {
         var objects: [UInt32: LoadedObject] = [:]
+        /// Of the objects, by uid.
+        var holdings: [UInt32: Holdings] = [:]
         var programs: [UInt32: LoadedProgram] = [:]
         /// Maps of objects, other than struct_ops maps.
         var dataMaps: [UInt32: DataMap] = [:]
@@ -35,8 +38,10 @@ final class RuntimeCore: Sendable {
     }
     static let ejectionCountMax = 64
 
-    func withTables<Result: Sendable>(_ body: (inout Tables) -> Result) -> Result {
-        tables.withLock { body(&$0) }
+    func withTables<Result: Sendable, Failure>(
+        _ body: (inout Tables) throws(Failure) -> Result
+    ) throws(Failure) -> Result {
+        try tables.withLock { tables throws(Failure) in try body(&tables) }
     }
 
     func map(_ id: UInt32) -> StructOpsMap? { withTables { $0.structOps[id] } }

@@ -18,5 +18,6 @@ extension OpsError {
     public static let esrch: CInt = ESRCH
     public static let enosys: CInt = ENOSYS
     public static let enospc: CInt = ENOSPC
+    public static let edquot: CInt = EDQUOT
     public static let ecanceled: CInt = ECANCELED
 }

@@ -23,7 +23,8 @@ extension Broker {
         }
         var serial: Int64 = 0
         serial = connection.send(
-            pending.method.rawValue, pending.call.parameters, object: pending.object, uid: pending.peer.uid
+            pending.method.rawValue, pending.call.parameters, object: pending.object, uid: pending.peer.uid,
+            isOwnerOnly: pending.method.access == .owner && !rules.access.isAdministrator(pending.peer)
         ) { [self] reply, added, removed in
             guard !reply.continues else {
                 if pending.method == .mapFollow {
@@ -50,6 +51,12 @@ extension Broker {
     }
 
     private func answered(_ pending: PendingCall, _ reply: Reply, added: [Registration], removed: [UInt32]) {
+        // Whose something is, only the runtime knows; a load that it refuses it has told us of already.
+        if pending.method.access == .owner, let refusal: Refusal = try? reply.parameters.decode(),
+            refusal.errno == Int(EPERM)
+        {
+            recordRefusal(refusal, pending.peer)
+        }
         switch pending.method {
         case .simulationRun: return endRun(pending, reply)
         case .registryList: return pending.finish(withFailed(reply, pending))

@@ -15,7 +15,8 @@ struct BrokerOptions: Sendable {
 /// It parses requests and nothing else: objects pass through it as text. All its state lives on one event loop; parsing of
 /// large requests, and disks, are left to threads of `pool` and `storeQueue`.
 final class Broker: @unchecked Sendable {  // Confined to `loop`.
-    static let connectionsMax = 1024
+    /// Over all clients, as many as descriptors allow: two a connection.
+    static let connectionsMax = 4096
     /// Bytes of requests under way, over all clients.
     static let requestBytesMax = 256 << 20
 
@@ -26,6 +27,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     let supervisor: RuntimeSupervisor
     let storage: Storage
     private(set) var rules: Rules
+    private var accounts = ClientAccounts()
+    var audit = RefusalAudit()
     var book = RegistryBook()
     var runs = RunTable()
     /// Calls that wait for a runtime.
@@ -57,6 +60,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     /// Starts the runtime; on the loop.
     func start(book: RegistryBook) {
         self.book = book
+        supervisor.settings = { [unowned self] in runtimeSettings }
         supervisor.plan = { [unowned self] in restorePlan() }
         supervisor.onEvent = { [unowned self] in tell($0, serial: $1) }
         supervisor.onRestored = { [unowned self] in restored($0) }
@@ -70,19 +74,27 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     func configure(_ rules: Rules) {
         self.rules = rules
         supervisor.hangTimeoutSeconds = Int64(rules.configuration.hangTimeoutSeconds)
+        supervisor.configure()
     }
 
     // MARK: Connections
 
-    /// - Returns: false if there are too many.
-    func connected(_ client: ClientConnection) -> Bool {
-        guard connections.count < Self.connectionsMax else { return false }
+    /// - Throws: which limit is reached; the client is not one of ours then.
+    func connected(_ client: ClientConnection, _ peer: Peer) throws(Refusal) {
+        guard connections.count < Self.connectionsMax else {
+            throw Refusal(
+                "limit", errno: Int(EAGAIN), "there are \(connections.count) connections",
+                reason: "the daemon serves at most \(Self.connectionsMax) at once")
+        }
+        if !rules.access.isUnlimited(peer.uid) {
+            try accounts.connect(peer.uid, rules.configuration.limits)
+        }
         connections[ObjectIdentifier(client)] = client
-        return true
     }
 
     func disconnected(_ client: ClientConnection) {
-        connections[ObjectIdentifier(client)] = nil
+        guard connections.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
+        if let peer = client.peer, !rules.access.isUnlimited(peer.uid) { accounts.disconnect(peer.uid) }
         monitors[ObjectIdentifier(client)] = nil
         abandonRuns(of: client)
         abandonFollows(of: client)
@@ -97,6 +109,15 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     /// - Parameter object: the bytes that the parameters have in base64, if they have been decoded.
     func receive(_ call: Call, object: [UInt8]?, from client: ClientConnection) {
+        guard let peer = client.peer else { return client.close() }
+        do throws(Refusal) {
+            if !rules.access.isUnlimited(peer.uid) {
+                try accounts.request(peer.uid, rules.configuration.limits)
+            }
+        } catch {
+            recordRefusal(error, peer)
+            return client.finish(call.oneway ? nil : Reply(error))
+        }
         guard call.interface != ServiceInterface.name else {
             return client.finish(call.oneway ? nil : ServiceInterface.answer(call))
         }
@@ -105,22 +126,9 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
             return client.finish(
                 Reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface)))
         }
-        guard let peer = client.peer else { return client.close() }
-        guard method.access == .everybody || rules.access.isAdministrator(peer) else {
-            return refuse(call, peer, client)
-        }
-        answer(PendingCall(call, object: object, method, peer: peer, client: client))
-    }
-
-    private func refuse(_ call: Call, _ peer: Peer, _ client: ClientConnection) {
-        let refusal = Refusal(
-            "permission", errno: Int(EPERM), "'\(call.method)' is not allowed to uid \(peer.uid)",
-            reason: "only \(rules.access.description) may do that",
-            suggestion: "run it as one of them; listing is open to everybody")
-        journal.record(
-            HostEvent("refuse", errno: Int(EPERM), reason: refusal.reason, text: refusal.text), peer: peer,
-            priority: .warning)
-        client.finish(call.oneway ? nil : Reply(refusal))
+        let pending = PendingCall(call, object: object, method, peer: peer, client: client)
+        do throws(Refusal) { try admit(method, peer) } catch { return refuse(pending, error) }
+        checkSignature(pending) { [self] in answer($0) }
     }
 
     private func answer(_ pending: PendingCall) {
@@ -173,6 +181,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
             return
         }
         event.durationUs = event.durationUs ?? pending?.durationMicroseconds
+        event.signer = pending?.signer
         record(event, peer: pending?.peer)
         if event.event == "eject", let id = event.id {
             book.remove(id)

@@ -41,9 +41,10 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
         ) {
             Peer(of: $0)
         }.flatMap { $0 }
-        guard peer != nil, broker.connected(self) else {
-            context.close(promise: nil)
-            return
+        guard let peer else { return context.close(promise: nil) }
+        do throws(Refusal) { try broker.connected(self, peer) } catch {
+            broker.recordRefusal(error, peer)
+            return refuseAndClose(error)
         }
         context.fireChannelActive()
     }

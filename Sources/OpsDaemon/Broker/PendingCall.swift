@@ -12,6 +12,8 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     let started = ContinuousClock.now
     /// Runtimes that died while they worked on it.
     var deaths = 0
+    /// Whose key has signed its object.
+    var signer: String?
     /// A simulation's run.
     var run: SimulationRun?
 

@@ -44,10 +44,11 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     @discardableResult
     func send(
         _ method: String, _ parameters: JSONValue, object: [UInt8]? = nil, uid: UInt32 = 0,
-        _ answer: @escaping Answer
+        isOwnerOnly: Bool = false, _ answer: @escaping Answer
     ) -> Int64 {
         lastSerial += 1
-        var request = RuntimeRequest(serial: lastSerial, method: method, parameters: parameters, uid: uid)
+        var request = RuntimeRequest(
+            serial: lastSerial, method: method, parameters: parameters, uid: uid, isOwnerOnly: isOwnerOnly)
         if let object, process.window.put(object) {
             request.parameters = parameters.setting("object", to: "")
             request.objectByteCount = object.count

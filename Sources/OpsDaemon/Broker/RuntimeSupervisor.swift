@@ -29,6 +29,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     private static let quickDeath = Duration.seconds(10)
     private static let pingInterval = TimeAmount.seconds(5)
 
+    /// What a runtime is told before anything else.
+    var settings: () -> RuntimeSettings? = { nil }
     /// What is to be restored, asked for at each start.
     var plan: () -> [RestorePlan] = { [] }
     var onEvent: (HostEvent, Int64?) -> Void = { _, _ in }
@@ -66,10 +68,18 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         phase = .restoring
         connection.start(on: loop).whenComplete { result in
             switch result {
-            case .success: self.restore(self.plan()[...])
+            case .success:
+                self.configure()
+                self.restore(self.plan()[...])
             case .failure: kill(process.pid, SIGKILL)
             }
         }
+    }
+
+    /// Tells the runtime of the configuration; requests that are sent later are judged by it.
+    func configure() {
+        guard let settings = settings(), let parameters = try? JSONValue(encoding: settings) else { return }
+        connection?.send(RuntimeVerb.configure.rawValue, parameters) { _, _, _ in }
     }
 
     /// One group after the other, so that a death tells which one it was.

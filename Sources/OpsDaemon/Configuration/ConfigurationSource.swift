@@ -9,7 +9,9 @@ struct ConfigurationSource: Sendable {
         var configuration = try files.read()
         if let group { configuration.group = group }
         if let hangTimeoutSeconds { configuration.hangTimeoutSeconds = hangTimeoutSeconds }
-        return Rules(configuration: configuration, access: AccessRule(group: configuration.group))
+        return Rules(
+            configuration: configuration, access: AccessRule(group: configuration.group),
+            trust: try TrustStore(directory: configuration.trustStore))
     }
 }
 
@@ -17,4 +19,5 @@ struct ConfigurationSource: Sendable {
 struct Rules: Sendable {
     let configuration: Configuration
     let access: AccessRule
+    let trust: TrustStore
 }

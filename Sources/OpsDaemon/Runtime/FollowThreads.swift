@@ -42,7 +42,7 @@ final class FollowThreads: Sendable {
     private func run(_ request: RuntimeRequest) {
         defer { cancel(request.serial) }
         do throws(Refusal) {
-            let parameters: FollowParameters = try RuntimeHost.decode(request.parameters)
+            let parameters: FollowParameters = try RuntimeHost.decode(host.owned(request).parameters)
             try host.follow(parameters) { [self] wake in
                 active.withLock { if $0[request.serial] != nil { $0[request.serial] = wake } }
             } isOver: { [self] in

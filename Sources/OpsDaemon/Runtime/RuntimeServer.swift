@@ -57,6 +57,12 @@ final class RuntimeServer {
             followers.cancel(serial)
             requests.cancel(serial)
             writer.answer(request.serial, [:])
+        case RuntimeVerb.configure.rawValue:
+            guard let settings = try? request.parameters.decode(as: RuntimeSettings.self) else {
+                throw SystemFailure("a request of the broker", errno: EPROTO)
+            }
+            host.configure(settings)
+            writer.answer(request.serial, [:])
         case Method.simulationRun.rawValue:
             simulations.start(request)
         case Method.mapFollow.rawValue:

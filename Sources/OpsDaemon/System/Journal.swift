@@ -39,8 +39,10 @@ struct Journal: Sendable {
         add("OPS_ERRNO", event.errno)
         add("OPS_REASON", event.reason)
         add("OPS_DURATION_US", event.durationUs)
+        add("OPS_SIGNER", event.signer)
         add("OPS_PEER_UID", peer?.uid)
         add("OPS_PEER_PID", peer?.pid)
+        if peer?.hasExited == true { add("OPS_PEER_STATE", "exited") }
         send(fields, text: event.text)
     }
 

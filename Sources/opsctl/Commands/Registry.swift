@@ -11,6 +11,7 @@ struct Register: Verb {
     @Argument(help: "A .bpf.o file.") var object: String
     @Option(help: "Only this map (the C variable's name); repeatable.") var map: [String] = []
     @Flag(help: "Keep what succeeds when a map fails.") var keepGoing = false
+    @OptionGroup var signing: SignatureOption
 
     func perform() throws -> Outcome {
         let bytes = try readFile(object)
@@ -18,7 +19,7 @@ struct Register: Verb {
             .registryRegister,
             RegisterParameters(
                 object: Data(bytes).base64EncodedString(), maps: map.isEmpty ? nil : map,
-                keepGoing: keepGoing ? true : nil, file: fileName(object)))
+                keepGoing: keepGoing ? true : nil, file: fileName(object), signature: try signing.base64()))
         var outcome = Outcome(
             .array(reply.registrations.map(\.json)),
             text: reply.registrations.map { Show.sentence("Registered", $0) }.joined(separator: "\n"))
@@ -62,6 +63,7 @@ struct Update: Verb {
     @Argument(help: "id N | name S, then the .bpf.o file.") var words: [String] = []
     @Option(help: "The map of the object (its C variable); needed if it has several.") var map: String?
     @Option(help: "Refuse unless this id is the one in use.") var expect: UInt32?
+    @OptionGroup var signing: SignatureOption
 
     func perform() throws -> Outcome {
         var words = Words(words)
@@ -73,10 +75,22 @@ struct Update: Verb {
             .registryUpdate,
             UpdateParameters(
                 selector, object: Data(bytes).base64EncodedString(), map: map, expect: expect,
-                file: fileName(object)))
+                file: fileName(object), signature: try signing.base64()))
         return Outcome(
             .array(reply.registrations.map(\.json)),
             text: reply.registrations.map { Show.sentence("Updated", $0) }.joined(separator: "\n"))
+    }
+}
+
+struct SignatureOption: ParsableArguments {
+    @Option(
+        help:
+            "A detached Ed25519 signature of the object: 64 bytes, as 'openssl pkeyutl -sign -rawin' writes them."
+    )
+    var signature: String?
+
+    func base64() throws -> String? {
+        try signature.map { Data(try readFile($0)).base64EncodedString() }
     }
 }
 

@@ -70,6 +70,13 @@ final class Sandbox {
             Sandbox.binaries.appending(path: "opsctl").path, arguments, environment: ["OPSD_SOCKET": socket])
     }
 
+    /// As another user, in one group; needs root.
+    func opsctl(as uid: UInt32, group: UInt32? = nil, _ arguments: String...) throws -> Output {
+        let program = Sandbox.binaries.appending(path: "opsctl").path
+        let who = ["--reuid", "\(uid)", "--regid", "\(group ?? uid)", "--clear-groups", program]
+        return try Sandbox.run("/usr/bin/setpriv", who + arguments, environment: ["OPSD_SOCKET": socket])
+    }
+
     func file(_ name: String, _ text: String) throws -> String {
         let url = folder.appending(path: name)
         try Data(text.utf8).write(to: url)
