@@ -7,7 +7,7 @@ final class ControlTable {
     struct Entry {
         /// The ops name, or `ControlSpec.key` with values.
         let name: String
-        let attachment: Attachment
+        fileprivate(set) var attachment: Attachment
         /// Hex of the object file; nil for a built-in.
         let objectSHA256: String?
         /// Keeps the instance's memory, and counts its flows.
@@ -15,6 +15,8 @@ final class ControlTable {
     }
     private(set) var entries: [Entry] = []
     private let builtins: UnsafeMutablePointer<tcp_congestion_ops>
+    /// Stands before the ops of a watched world.
+    private var watch: OpWatch?
 
     static let builtinNames = ["reno", "cubic", "bbr", "dctcp"]
 
@@ -36,7 +38,8 @@ final class ControlTable {
         name: String, ops: UnsafePointer<tcp_congestion_ops>, block: UnsafeMutablePointer<ops_block>?,
         objectSHA256: String?, instance: WorldInstance.Ops?
     ) {
-        let attachment = Attachment(ops: ops, block: block, number: UInt32(entries.count))
+        let attachment = Attachment(
+            ops: watch?.stand(before: ops) ?? ops, block: block, number: UInt32(entries.count))
         entries.append(
             Entry(name: name, attachment: attachment, objectSHA256: objectSHA256, ops: instance))
     }
@@ -59,6 +62,14 @@ final class ControlTable {
     }
 
     func find(_ name: String) -> Entry? { entries.first { $0.name == name } }
+
+    /// From here on all ops are called through `watch`, those to come as well. Before the first connection.
+    func watch(_ watch: OpWatch) {
+        self.watch = watch
+        for index in entries.indices {
+            entries[index].attachment.ops = watch.stand(before: entries[index].attachment.ops)
+        }
+    }
 
     /// One more, or one less, socket uses it.
     func get(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.get() }

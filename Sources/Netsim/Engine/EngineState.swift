@@ -13,8 +13,8 @@ struct EngineState {
     /// Programs' clock at simulated time 0: 0 means "unset" to real algorithms, so a world starts later.
     let bootNanoseconds: UInt64
     let host: HostSettings
-    /// Whether a packet that has crossed a link may do more than reach the next hop: detours, receive offload.
-    let usesModels: Bool
+    /// Whether a packet that has crossed a link, or an ACK, may do more than go on: detours, receive offload, observers.
+    var usesModels: Bool
     /// Timers and applications.
     var queue: EventQueue
     /// Heads of links and delay lines: few, and moved for every packet.
@@ -45,6 +45,9 @@ struct EngineState {
     var sources: Unmanaged<TrafficSources>?
     /// The time series, if there is one; kept alive by the world.
     var recorder: Unmanaged<Recorder>?
+    /// Those who watch, if anybody does; kept alive by the world.
+    var observers: Unmanaged<Observers>?
+    var opWatch: Unmanaged<OpWatch>?
 
     var eventCount: UInt64 = 0
     /// Data packets that reached a receiver.
@@ -145,6 +148,7 @@ extension Engine {
 
     /// Sends an ACK on its way back.
     @inline(__always) func transmit(_ ack: Acknowledgement, line: UInt32) {
+        if pointee.usesModels { tell(.ackSent(ack), flow: ack.head.flow) }
         let isFirst = pointee.lines[Int(line)].isEmpty
         var ack = ack
         var due = pointee.now &+ pointee.lines[Int(line)].delay

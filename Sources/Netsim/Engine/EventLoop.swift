@@ -40,6 +40,7 @@ extension Engine {
         case .arrival: runArrivals(event.index)
         case .transmitter: runTransmitter(event.index)
         case .detour: leaveDetour(link: event.index)
+        case .moment: tell(.moment, flow: event.index)
         case .link, .delayLine: assertionFailure("traffic in the timer queue")
         }
     }
@@ -96,6 +97,7 @@ extension Engine {
             packet.length += next.length
             link.pointee.removeFirst(at: pointee.now)
             pointee.packetCount &+= 1
+            tellReceived(next)
             if next.flags.contains(.push) {
                 packet.flags.insert(.push)
                 break
@@ -113,7 +115,9 @@ extension Engine {
         }
         let flow = pointee.flows + Int(ack.head.flow)
         guard flow.pointee.generation == ack.head.generation else { return }
+        if pointee.usesModels { tell(.ackReceived(ack), flow: ack.head.flow) }
         flow.receive(ack)
+        if pointee.usesModels { tell(.ackProcessed, flow: ack.head.flow) }
         assert(flow.isConsistent)
     }
 }

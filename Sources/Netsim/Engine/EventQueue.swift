@@ -22,6 +22,8 @@ enum EventKind: UInt8 {
     case transmitter
     /// The first packet on a link's detour is due.
     case detour
+    /// One that observers have asked for.
+    case moment
     /// The first timer of a program's instance (`ProgramTimers`) is due.
     case programTimers
 }

@@ -18,6 +18,9 @@ package final class World {
     let flowSpecs: [Int]
     let recorder: Recorder?
     let sources: TrafficSources?
+    /// Who watches: see `observe`.
+    var observers: Observers?
+    var opWatch: OpWatch?
     private var programTimers: ProgramTimers?
     private var isOver = false
 
@@ -200,9 +203,10 @@ package final class World {
             rate = RateSchedule(
                 steps: spec.rate.map { RateSchedule.Step(at: $0.at, bitsPerSecond: $0.bitsPerSecond) })
         }
+        let models = LinkModels(spec, seed: seed)
         return Link(
             delay: spec.delay, bufferBytes: spec.bufferBytes, markBytes: spec.markBytes, rate: rate,
-            models: LinkModels(spec, seed: seed), pool: pool)
+            models: models.isNeeded ? models : nil, pool: pool)
     }
 
     private func makeFlows(lineOf: [UInt32]) throws(OpsError) {

@@ -30,6 +30,7 @@ extension Flow {
         pointee.phase = .synSent
         engine.pointee.controls.get(pointee.senderOps)
         engine.pointee.controls.get(pointee.receiverOps)
+        engine.tell(.opened, flow: pointee.index)
         let stamp = stampTransmission()
         appendSegment(
             Segment(
@@ -177,6 +178,7 @@ extension Flow {
         rp.pointee.inet_conn.icsk_ca_initialized = 0
         tp.pointee.inet_conn.icsk_inet.sk.__sk_common.skc_state = UInt8(TCP_CLOSE.rawValue)
         rp.pointee.inet_conn.icsk_inet.sk.__sk_common.skc_state = UInt8(TCP_CLOSE.rawValue)
+        engine.tell(.closed, flow: pointee.index)
         removeAllSegments()
         pointee.generation &+= 1
         pointee.phase = phase

@@ -7,8 +7,11 @@ extension Link {
     /// Loss, outage, duplication, then the queue.
     @inline(never) mutating func acceptThroughModels(_ packet: Packet, at now: Nanoseconds) -> Bool {
         guard let models else { return queue(packet, at: now) }
+        let watch = models.pointee.watch
+        if packet.hop == 0 { watch?.sent(packet) }
         if models.pointee.loses(packet, at: now) {
             statistics.lost &+= 1
+            watch?.dropped(packet)
             return false
         }
         var needsEvent = enqueue(packet, models, at: now)
@@ -19,11 +22,24 @@ extension Link {
         return needsEvent
     }
 
+    /// The drop-tail queue, with a word to those who watch.
+    private mutating func queue(
+        _ packet: Packet, _ models: UnsafeMutablePointer<LinkModels>, at now: Nanoseconds
+    ) -> Bool {
+        let (dropped, marked) = (statistics.dropped, statistics.marked)
+        let needsEvent = queue(packet, at: now)
+        if let watch = models.pointee.watch {
+            if statistics.dropped != dropped { watch.dropped(packet) }
+            if statistics.marked != marked { watch.marked(packet) }
+        }
+        return needsEvent
+    }
+
     private mutating func enqueue(
         _ packet: Packet, _ models: UnsafeMutablePointer<LinkModels>, at now: Nanoseconds
     ) -> Bool {
         switch models.pointee.queue {
-        case .dropTail: return queue(packet, at: now)
+        case .dropTail: return queue(packet, models, at: now)
         case .red(var red):
             let idle = queueBytes == 0 ? idlePackets(until: now) : 0
             let verdict = red.decide(
@@ -37,7 +53,11 @@ extension Link {
             return apply(verdict, to: packet, models, at: now)
         case .held(let held):
             var dropped: UInt64 = 0
-            held.append(packet, at: now, limit: bufferBytes) { _ in dropped += 1 }
+            let watch = models.pointee.watch
+            held.append(packet, at: now, limit: bufferBytes) { packet in
+                dropped += 1
+                watch?.dropped(packet)
+            }
             statistics.dropped &+= dropped
             return !held.isTransmitting && held.count > 0
         }
@@ -60,12 +80,14 @@ extension Link {
         case .mark where packet.flags.contains(.ect) || packet.flags.contains(.ce):
             packet.flags.insert(.ce)
             statistics.marked &+= 1
+            models.pointee.watch?.marked(packet)
         case .mark, .drop:
             models.pointee.earlyDrops &+= 1
             statistics.dropped &+= 1
+            models.pointee.watch?.dropped(packet)
             return false
         }
-        return queue(packet, at: now)
+        return queue(packet, models, at: now)
     }
 
     /// The transmitter is free: the next packet of a held queue goes into service.
@@ -75,7 +97,12 @@ extension Link {
         guard let models, case .held(let held) = models.pointee.queue else { return nil }
         settle(at: now)
         var (dropped, marked): (UInt64, UInt64) = (0, 0)
-        let packet = held.next(at: now, marked: &marked) { _ in dropped += 1 }
+        let watch = models.pointee.watch
+        let packet = held.next(at: now, marked: &marked) { packet in
+            dropped += 1
+            watch?.dropped(packet)
+        }
+        if let watch, let packet, marked > 0 { watch.marked(packet) }
         statistics.dropped &+= dropped
         models.pointee.earlyDrops &+= dropped
         statistics.marked &+= marked
@@ -101,6 +128,7 @@ extension Engine {
         links.pointee.removeFirst(at: pointee.now)
         let hasDetour = links.pointee.models?.pointee.detour != nil
         let isCross = packet.flow >= UInt32(pointee.flowCount)
+        if !hasDetour { tellReceived(packet) }
         if pointee.host.gro, !hasDetour, !isCross { mergeTrain(behind: &packet, on: links) }
         scheduleNext(on: links)
         if hasDetour, let due = links.pointee.models?.pointee.detour?.enter(packet, at: pointee.now) {
@@ -117,6 +145,17 @@ extension Engine {
     /// The first packet on a link's detour is due.
     func leaveDetour(link: UInt32) {
         guard let packet = pointee.links[Int(link)].models?.pointee.detour?.leave() else { return }
+        tellReceived(packet)
         arriveWithModels(packet)
+    }
+
+    /// If it has crossed the last link of its flow.
+    func tellReceived(_ packet: Packet) {
+        guard pointee.observers != nil, packet.flow < UInt32(pointee.flowCount) else { return }
+        let flow = pointee.flows + Int(packet.flow)
+        guard packet.hop + 1 == flow.pointee.hopCount, packet.generation == flow.pointee.generation else {
+            return
+        }
+        tell(.received(packet), flow: packet.flow)
     }
 }

@@ -12,7 +12,7 @@ struct Link {
     let bufferBytes: UInt64
     let markBytes: UInt64
     /// Loss, queue disciplines and so on: nil for most links.
-    let models: UnsafeMutablePointer<LinkModels>?
+    private(set) var models: UnsafeMutablePointer<LinkModels>?
     let rate: UnsafeMutablePointer<RateSchedule>
 
     var packets: Ring<Packet>
@@ -33,14 +33,22 @@ struct Link {
         self.delay = delay
         self.bufferBytes = bufferBytes
         self.markBytes = markBytes ?? .max
-        self.models = models.map { models in
-            let place = UnsafeMutablePointer<LinkModels>.allocate(capacity: 1)
-            place.initialize(to: models)
-            return place
-        }
+        self.models = models.map(Self.place)
         self.rate = .allocate(capacity: 1)
         self.rate.initialize(to: rate)
         packets = Ring(pool)
+    }
+
+    private static func place(_ models: LinkModels) -> UnsafeMutablePointer<LinkModels> {
+        let place = UnsafeMutablePointer<LinkModels>.allocate(capacity: 1)
+        place.initialize(to: models)
+        return place
+    }
+
+    /// - Parameter models: what a link has that does nothing beyond drop-tail service; the others keep theirs.
+    mutating func watch(_ watch: LinkWatch, _ models: LinkModels) {
+        if self.models == nil { self.models = Self.place(models) }
+        self.models?.pointee.watch = watch
     }
 
     func free() {

@@ -1,4 +1,5 @@
-/// What a link does beyond drop-tail service at a rate; links that do nothing of it have none of this.
+/// What a link does beyond drop-tail service at a rate; links that do nothing of it have none of this, unless they are
+/// watched.
 ///
 /// ```
 /// arrive ─▶ loss? ─▶ outage? ─▶ duplicate? ─▶ queue (drop-tail | RED | PIE | CoDel | FQ-CoDel) ─▶ serve ─▶ delay ─▶ detour
@@ -18,6 +19,8 @@ struct LinkModels {
     private(set) var duplicated: UInt64 = 0
     /// Of those dropped, what the queue's law chose while there was room.
     var earlyDrops: UInt64 = 0
+    /// nil: nobody watches.
+    var watch: LinkWatch?
 
     /// Who decides about packets that wait.
     enum Queue {
@@ -28,8 +31,7 @@ struct LinkModels {
         case held(HeldQueue)
     }
 
-    /// - Returns: nil for a link that needs none of it.
-    init?(_ spec: Scenario.LinkSpec, seed: UInt64) {
+    init(_ spec: Scenario.LinkSpec, seed: UInt64) {
         loss = LossModel(spec.loss)
         outages = spec.outages
         duplicateProbability = spec.duplicate
@@ -47,9 +49,14 @@ struct LinkModels {
         }
         lossRandom = SplitMix64(seed: seed)
         duplicateRandom = SplitMix64.split(seed: seed, name: "duplicate")
+    }
+
+    /// Whether they do anything.
+    var isNeeded: Bool {
         if case .dropTail = queue, loss == .none, outages.isEmpty, duplicateProbability == 0, detour == nil {
-            return nil
+            return false
         }
+        return true
     }
 
     mutating func loses(_ packet: Packet, at now: Nanoseconds) -> Bool {

@@ -9,6 +9,7 @@ extension Flow {
         let before = tp.caState
         tp.caState = state
         pointee.statistics.enter(state, from: before, at: engine.pointee.now)
+        if state != before { engine.tell(.stateChanged(from: before, to: state), flow: pointee.index) }
     }
 
     /// Kernel: `tcp_fastretrans_alert`.

@@ -150,6 +150,7 @@ extension Flow {
             segment.pointee.flags.insert(.lost)
         }
         tp.pointee.lost &+= 1
+        engine.tell(.markedLost(segment.pointee), flow: pointee.index)
     }
 }
 
