@@ -68,30 +68,60 @@ extension RuntimeHost {
 
     /// Runs to the end.
     ///
-    /// - Parameter progress: called now and then, on the world's thread; false ends the run early.
+    /// - Parameters:
+    ///   - outputs: what is written while it runs.
+    ///   - progress: called now and then, on the world's thread; false ends the run early.
     package func simulate(
         _ scenario: ParsedScenario, timing: Bool = false, uid: UInt32 = 0,
+        outputs: SimulationOutputs = SimulationOutputs(),
         progress: @escaping @Sendable (RunStatus) -> Bool
     ) throws(Refusal) -> JSONValue {
+        let outcome = try run(scenario, timing: timing, uid: uid, outputs: outputs, progress: progress)
+        guard case .finished(let bytes) = outcome else {
+            throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
+        }
+        do { return try JSONValue(parsing: bytes, limits: .reply) } catch {
+            throw Refusal("internal", errno: 5, "the result is not JSON", reason: "\(error)")
+        }
+    }
+
+    /// Runs to a stop point and tells what is to be seen there.
+    ///
+    /// - Throws: ENOENT if the run ends without coming there.
+    package func inspect(
+        _ scenario: ParsedScenario, at point: StopPoint, outputs: SimulationOutputs = SimulationOutputs(),
+        progress: @escaping @Sendable (RunStatus) -> Bool
+    ) throws(Refusal) -> JSONValue {
+        var outputs = outputs
+        outputs.stop = point
+        switch try run(scenario, outputs: outputs, progress: progress) {
+        case .stopped(let dump): return JSONValue(dump)
+        case .cancelled: throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
+        case .finished:
+            throw Refusal(
+                "not-found", errno: 2, "the run ended before it came to where it was to stop",
+                reason: "\(point)")
+        }
+    }
+
+    private func run(
+        _ scenario: ParsedScenario, timing: Bool = false, uid: UInt32 = 0, outputs: SimulationOutputs,
+        progress: @escaping @Sendable (RunStatus) -> Bool
+    ) throws(Refusal) -> Simulation.Outcome {
         var options = Simulation.Options()
         options.timing = timing
         options.uid = uid
+        options.outputs = outputs
         let simulation = Simulation(
             scenario.scenario, runtime: runtime, subsystem: congestionControl, options: options)
         let (name, duration) = (scenario.name, scenario.durationSeconds)
-        let outcome = try refusing { () throws(OpsError) in
+        return try refusing { () throws(OpsError) in
             try simulation.run { now in
                 progress(
                     RunStatus(
                         id: 0, scenario: name, state: "running", atS: Double(now.now) / 1e9,
                         durationS: duration))
             }
-        }
-        guard case .finished(let bytes) = outcome else {
-            throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
-        }
-        do { return try JSONValue(parsing: bytes, limits: .reply) } catch {
-            throw Refusal("internal", errno: 5, "the result is not JSON", reason: "\(error)")
         }
     }
 }

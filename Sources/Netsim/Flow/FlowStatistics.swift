@@ -9,6 +9,12 @@ struct FlowStatistics {
     /// Of connections that are closed; the open one adds its own (`total`).
     private var closedBytesAcked: UInt64 = 0
     private var closedRetransmissions: UInt64 = 0
+    private var closedDataSegments: UInt64 = 0
+    private var closedBytesSent: UInt64 = 0
+    /// FINs without payload, which the socket counts among its data segments.
+    var bareFINs: UInt64 = 0
+    /// Data packets whose bytes had been sent before.
+    var resentRanges: UInt64 = 0
     private(set) var lossEvents: UInt64 = 0
     private(set) var rtoEvents: UInt64 = 0
     private(set) var cwrEvents: UInt64 = 0
@@ -58,6 +64,8 @@ struct FlowStatistics {
     mutating func closeConnection(_ flow: Flow) {
         closedBytesAcked &+= Self.payloadAcked(flow)
         closedRetransmissions &+= UInt64(flow.tp.pointee.total_retrans)
+        closedDataSegments &+= UInt64(flow.tp.pointee.data_segs_out)
+        closedBytesSent &+= flow.tp.pointee.bytes_sent
         minRTT = min(minRTT, flow.tp.minRTT)
     }
 
@@ -74,6 +82,13 @@ struct FlowStatistics {
     }
     func retransmissions(_ flow: Flow) -> UInt64 {
         closedRetransmissions &+ (flow.isOpen ? UInt64(flow.tp.pointee.total_retrans) : 0)
+    }
+    /// Packets with payload that were sent, first or again, and the bytes in them.
+    func dataPackets(_ flow: Flow) -> UInt64 {
+        closedDataSegments &+ (flow.isOpen ? UInt64(flow.tp.pointee.data_segs_out) : 0) &- bareFINs
+    }
+    func dataBytes(_ flow: Flow) -> UInt64 {
+        closedBytesSent &+ (flow.isOpen ? flow.tp.pointee.bytes_sent : 0)
     }
     func minRTT(_ flow: Flow) -> UInt32 { min(minRTT, flow.isOpen ? flow.tp.minRTT : .max) }
 }

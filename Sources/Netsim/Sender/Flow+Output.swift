@@ -259,9 +259,12 @@ extension Flow {
         let tp = tp
         var flags: Packet.Flags = []
         if segment.flags.contains(.push) { flags.insert(.push) }
-        if segment.flags.contains(.fin) { flags.insert(.fin) }
-        if isRetransmission { flags.insert(.retransmission) }
         let payload = segment.payload
+        if segment.flags.contains(.fin) {
+            flags.insert(.fin)
+            if payload == 0 { pointee.statistics.bareFINs &+= 1 }
+        }
+        if isRetransmission { flags.insert(.retransmission) }
         if tp.ecnFlags & UInt8(TCP_ECN_OK) != 0 {
             if payload > 0, !isRetransmission {
                 flags.insert(.ect)

@@ -117,6 +117,7 @@ extension Flow {
         burst.bytes &+= payload
         tp.pointee.total_retrans &+= 1
         tp.pointee.bytes_retrans &+= UInt64(payload)
+        if payload > 0 { pointee.statistics.resentRanges &+= 1 }
         return true
     }
 }

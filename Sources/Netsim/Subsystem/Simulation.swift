@@ -12,6 +12,8 @@ package struct Simulation: Sendable {
         package var uid: UInt32 = 0
         /// Events between two looks at `progress`.
         package var eventsPerStep = 20_000
+        /// What is written while the run goes.
+        package var outputs = SimulationOutputs()
 
         package init() {}
     }
@@ -26,6 +28,8 @@ package struct Simulation: Sendable {
         /// The result object of INTERFACES, as JSON bytes.
         case finished([UInt8])
         case cancelled
+        /// It has come to `outputs.stop`.
+        case stopped(WorldDump)
     }
 
     private let scenario: Scenario
@@ -74,8 +78,11 @@ package struct Simulation: Sendable {
         defer { instances?.close() }
         let world = try World(scenario, controls: controls, memory: memory)
         defer { world.finish() }
+        let outputs = options.outputs.attach(to: world)
         while world.step(budget: options.eventsPerStep) {
             instances?.announce()
+            try outputs.check()
+            guard outputs.dump == nil else { break }
             guard progress(Progress(now: world.now, duration: scenario.duration)) else { return .cancelled }
         }
         var timing: SimulationTiming?
@@ -83,7 +90,13 @@ package struct Simulation: Sendable {
             timing = SimulationTiming(
                 cpuSeconds: WorldThread.cpuSeconds - cpu, wallSeconds: WorldThread.wallSeconds - wall)
         }
-        return .finished(world.result(timing: timing))
+        if let dump = outputs.dump {
+            try outputs.finish()
+            return .stopped(dump)
+        }
+        let result = world.result(timing: timing)
+        try outputs.finish()
+        return .finished(result)
     }
 
     /// One instance per object for all registrations that the scenario names, or that their `init` may switch to.

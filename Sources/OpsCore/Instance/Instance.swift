@@ -29,6 +29,8 @@ package import Verifier
 
     package let layout: InstanceLayout
     package let configuration: Configuration
+    /// The object's, which the maps' types refer to.
+    package let btf: BTF?
     /// By map index, as in `layout.slots`.
     package let maps: [RuntimeMap]
     /// The instance block: compiled code's block register, helpers' sixth argument.
@@ -83,6 +85,7 @@ package import Verifier
         try factory.fill(descriptions, with: contents)
 
         self.layout = made
+        self.btf = btf
         self.configuration = configuration
         self.arena = arena
         trace = TraceRing(capacity: configuration.traceLineCount)
@@ -151,7 +154,7 @@ package import Verifier
 
     /// An address in a form that is the same in every run: relative to the arena or to the block. What is neither is
     /// no address of the world, but a number that the program has chosen: it stays as it is.
-    func stableAddress(_ address: UInt64) -> UInt64 {
+    package func stableAddress(_ address: UInt64) -> UInt64 {
         if let arena, arena.contains(UInt(address)) { return address - UInt64(arena.base) }
         return memory.contains(UInt(address)) ? address - UInt64(memory.address) : address
     }

@@ -1,6 +1,7 @@
 import ArgumentParser
 import ControlAPI
 import Foundation
+import Lab
 import OpsHost
 
 struct Sim: ParsableCommand {
@@ -22,9 +23,11 @@ struct SimRun: Verb {
     var object: [String] = []
     @Option(name: .customShort("o"), help: "Write the bare result to this file.") var output: String?
     @Flag(help: "Add CPU and wall time, which differ from run to run.") var timing = false
+    @OptionGroup(title: "Outputs") var outputs: OutputOptions
 
     func validate() throws {
         guard object.isEmpty || local else { throw ValidationError("--object needs --local") }
+        if let option = outputs.localOption, !local { throw ValidationError("\(option) needs --local") }
     }
 
     func perform() throws -> Outcome {
@@ -32,17 +35,35 @@ struct SimRun: Verb {
         let files = try readFiles(neededBy: text, at: file)
         let bar = ProgressBar(format: global.format)
         defer { bar.clear() }
+        if let stop = try outputs.stop {
+            let (host, scenario) = try prepareHere(text, files)
+            let dump = try stop.inspect(scenario, on: host, outputs: outputs.local) { status in
+                bar.show(status)
+                return true
+            }
+            bar.clear()
+            return Outcome(dump, text: DumpReport(dump).text)
+        }
         let result = local ? try runHere(text, files, bar) : try runThere(text, files, bar)
         bar.clear()
         if let output { try writeFile(result.utf8(indented: true) + [0x0A], to: output) }
+        try outputs.write(result)
         return Outcome(result, text: SimulationReport(result).text)
     }
 
-    private func runHere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
+    /// A runtime in this process, with the objects that are given.
+    private func prepareHere(
+        _ text: String, _ files: [String: String]
+    ) throws -> (RuntimeHost, ParsedScenario) {
         let host = try RuntimeHost()
         let scenario = try host.scenario(text, file: fileName(file), files: files)
         for path in object { try host.registerNeeded(by: scenario, try readFile(path), name: fileName(path)) }
-        return try host.simulate(scenario, timing: timing) { status in
+        return (host, scenario)
+    }
+
+    private func runHere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
+        let (host, scenario) = try prepareHere(text, files)
+        return try host.simulate(scenario, timing: timing, outputs: outputs.local.open()) { status in
             bar.show(status)
             return true
         }
