@@ -86,10 +86,18 @@ let package = Package(
                 "ControlAPI", "OpsHost", "OpsCore", "Netsim", .product(name: "GRDB", package: "GRDB.swift"),
             ],
             swiftSettings: common),
+        // What was acknowledged, on disk. Knows neither clients nor the runtime.
+        .target(
+            name: "Registry",
+            dependencies: [
+                "ControlAPI", .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
+            swiftSettings: common),
         .executableTarget(
             name: "OpsDaemon",
             dependencies: [
-                "ControlAPI", "OpsHost", "JIT", "CSystemd", "CShim",
+                "ControlAPI", "OpsHost", "Registry", "JIT", "CSystemd", "CShim",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "Logging", package: "swift-log"),
@@ -122,6 +130,10 @@ let package = Package(
             swiftSettings: common),
 
         .testTarget(name: "ControlAPITests", dependencies: ["ControlAPI", "CShim"], swiftSettings: common),
+        .testTarget(
+            name: "RegistryTests",
+            dependencies: ["Registry", "ControlAPI", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: common),
         .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
         .testTarget(
             name: "LabTests", dependencies: ["Lab", "OpsHost", "ControlAPI", "Netsim", "OpsCore"],

@@ -10,7 +10,7 @@ extension RuntimeHost {
         _ request: RuntimeRequest, object: [UInt8]? = nil, isCancelled: (@Sendable () -> Bool)? = nil
     ) throws(Refusal) -> HostResult {
         if request.method == RuntimeVerb.restore.rawValue {
-            return try restore(try RuntimeHost.decode(request.parameters))
+            return try restore(try RuntimeHost.decode(request.parameters), object: object)
         }
         guard let method = Method(rawValue: request.method) else {
             throw Refusal("unsupported", errno: 95, "the runtime does not know '\(request.method)'")

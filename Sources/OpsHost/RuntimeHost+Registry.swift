@@ -126,20 +126,26 @@ extension RuntimeHost {
     }
 
     /// Makes registrations of one object again, each on its own: one that no longer loads does not hold up the others.
-    package func restore(_ parameters: RestoreParameters) throws(Refusal) -> HostResult {
-        runtime.reserveIDs(upTo: parameters.reserve)
-        let bytes = try RuntimeHost.object(parameters.object)
+    ///
+    /// - Parameter object: as of `register`.
+    package func restore(
+        _ parameters: RestoreParameters, object: [UInt8]? = nil
+    ) throws(Refusal) -> HostResult {
+        runtime.reserveIDs(upTo: parameters.reserve, link: parameters.reserveLinks)
+        let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
         var reply = RestoreReply(restored: [], failures: [])
         // Together first, so that they share their data as they did; else one by one, to find out which one fails.
         let together = parameters.items.map(\.variable)
         let ids = Dictionary(
-            parameters.items.map { ($0.variable, $0.id) }, uniquingKeysWith: { first, _ in first })
+            parameters.items.map { ($0.variable, RestoredIDs(map: $0.id, link: $0.linkID)) },
+            uniquingKeysWith: { first, _ in first })
         if ids.count == together.count, let infos = try? restore(bytes, parameters, together, ids) {
             reply.restored = described(infos)
         } else {
             for item in parameters.items {
                 do throws(OpsError) {
-                    let infos = try restore(bytes, parameters, [item.variable], [item.variable: item.id])
+                    let ids = [item.variable: RestoredIDs(map: item.id, link: item.linkID)]
+                    let infos = try restore(bytes, parameters, [item.variable], ids)
                     reply.restored += described(infos)
                 } catch {
                     reply.failures.append(RestoreReply.Failure(id: item.id, error: Refusal(error)))
@@ -155,11 +161,12 @@ extension RuntimeHost {
     }
 
     private func restore(
-        _ bytes: [UInt8], _ parameters: RestoreParameters, _ variables: [String], _ ids: [String: UInt32]
+        _ bytes: [UInt8], _ parameters: RestoreParameters, _ variables: [String],
+        _ ids: [String: RestoredIDs]
     ) throws(OpsError) -> [RegistrationInfo] {
         try runtime.register(
             bytes, name: parameters.file ?? "object",
-            options: LoadOptions(maps: variables, loadedAt: RuntimeHost.now), ids: ids)
+            options: LoadOptions(maps: variables, uid: parameters.uid, loadedAt: RuntimeHost.now), ids: ids)
     }
 
     func described(_ infos: [RegistrationInfo]) -> [Registration] {

@@ -138,24 +138,33 @@ package struct RestoreParameters: Codable, Sendable {
     package struct Item: Codable, Sendable {
         package var id: UInt32
         package var variable: String
+        package var linkID: UInt32?
 
-        package init(id: UInt32, variable: String) {
+        package init(id: UInt32, variable: String, linkID: UInt32? = nil) {
             self.id = id
             self.variable = variable
+            self.linkID = linkID
         }
     }
-    /// In base64.
+    /// In base64; empty if it lies in the memory that both sides share.
     package var object: String
     package var file: String?
+    /// Who registered it, and so pays.
+    package var uid: UInt32
     package var items: [Item]
-    /// No id up to this one is given out afterwards.
+    /// No id up to these is given out afterwards.
     package var reserve: UInt32
+    package var reserveLinks: UInt32
 
-    package init(object: String, file: String?, items: [Item], reserve: UInt32) {
+    package init(
+        object: String = "", file: String?, uid: UInt32, items: [Item], reserve: UInt32, reserveLinks: UInt32
+    ) {
         self.object = object
         self.file = file
+        self.uid = uid
         self.items = items
         self.reserve = reserve
+        self.reserveLinks = reserveLinks
     }
 }
 

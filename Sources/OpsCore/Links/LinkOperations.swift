@@ -6,11 +6,12 @@ extension RuntimeCore {
     /// What a link is charged.
     static let linkBytes = 256
 
+    /// - Parameter id: nil: the next one. A restored registration's link gets its old one.
     /// - Returns: an attached link with one handle.
-    /// - Throws: EBADF for an unknown map; EINVAL for one that is not READY, or not a struct_ops map with links; what the
+    /// - Throws: EBADF for an unknown map; EEXIST for an id that is taken; EINVAL for one that is not READY, or not a struct_ops map with links; what the
     ///   subsystem's `register` says.
-    func createLink(map id: UInt32, uid: UInt32) throws(OpsError) -> StructOpsLink {
-        let map = try readyMap(id)
+    func createLink(map mapID: UInt32, uid: UInt32, id: UInt32? = nil) throws(OpsError) -> StructOpsLink {
+        let map = try readyMap(mapID)
         do throws(OpsError) {
             try memory.charge(Self.linkBytes, to: uid, for: "a link to struct_ops map '\(map.name)'")
         } catch {
@@ -19,7 +20,7 @@ extension RuntimeCore {
         }
         do throws(OpsError) {
             return try attach.run { () throws(OpsError) in
-                let link = StructOpsLink(id: try ids.next(.link), map: map, uid: uid)
+                let link = StructOpsLink(id: try linkID(wanted: id), map: map, uid: uid)
                 try link.attach(map)
                 withTables { $0.links[link.id] = link }
                 return link
@@ -29,6 +30,13 @@ extension RuntimeCore {
             map.put()
             throw error
         }
+    }
+
+    private func linkID(wanted: UInt32?) throws(OpsError) -> UInt32 {
+        guard let wanted else { return try ids.next(.link) }
+        guard link(wanted) == nil else { throw linkError(wanted, OpsError.eexist, "there is one already") }
+        ids.reserve(.link, upTo: wanted)
+        return wanted
     }
 
     /// - Parameter expected: id of the map that must be the current one; needs `flags` F_REPLACE.

@@ -34,6 +34,18 @@ public struct LoadOptions: Sendable {
     }
 }
 
+/// The ids that a registration had, and gets again when it is restored.
+public struct RestoredIDs: Equatable, Sendable {
+    public var map: UInt32
+    /// nil: it had no link, or the next id will do.
+    public var link: UInt32?
+
+    public init(map: UInt32, link: UInt32? = nil) {
+        self.map = map
+        self.link = link
+    }
+}
+
 /// Selects a registration: `id N | name S`.
 public enum RegistrationSelector: Equatable, Sendable {
     case id(UInt32)

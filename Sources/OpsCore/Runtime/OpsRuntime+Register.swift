@@ -2,7 +2,7 @@ extension OpsRuntime {
     /// Loads an object and registers its struct_ops variables (those of `options.maps`, or all that are not in a `?`
     /// section), all or nothing. The registrations keep the object.
     public func register(
-        _ bytes: [UInt8], name: String, options: LoadOptions = LoadOptions(), ids: [String: UInt32] = [:]
+        _ bytes: [UInt8], name: String, options: LoadOptions = LoadOptions(), ids: [String: RestoredIDs] = [:]
     ) throws(OpsError) -> [RegistrationInfo] {
         var options = options
         options.keepGoing = false
@@ -13,10 +13,10 @@ extension OpsRuntime {
 
     /// Registers struct_ops variables of a loaded object (nil: all it was loaded with), all or nothing.
     ///
-    /// - Parameter ids: ids to give the maps, by variable, when a registration is restored.
+    /// - Parameter ids: ids to give the maps and their links, by variable, when a registration is restored.
     /// - Throws: ENOENT for an unknown object or variable, or if there is none; what the failing one says.
     public func register(
-        object id: UInt32, maps: [String]? = nil, ids: [String: UInt32] = [:]
+        object id: UInt32, maps: [String]? = nil, ids: [String: RestoredIDs] = [:]
     ) throws(OpsError) -> [RegistrationInfo] {
         let object = try core.openObject(id)
         defer { object.put() }
@@ -25,7 +25,7 @@ extension OpsRuntime {
             for name in try object.variables(maps) {
                 registered.append(
                     try core.measure(.update) { () throws(OpsError) in
-                        try core.register(name, of: object, id: ids[name])
+                        try core.register(name, of: object, ids: ids[name])
                     })
             }
         } catch {
@@ -52,7 +52,7 @@ extension OpsRuntime {
         var failed: [OpsError] = []
         for name in try object.variables(maps) {
             do throws(OpsError) {
-                let map = try core.register(name, of: object, id: nil)
+                let map = try core.register(name, of: object, ids: nil)
                 core.report(core.event(.register, map))
                 registered.append(core.info(map))
             } catch {

@@ -91,9 +91,12 @@ public final class OpsRuntime: Sendable {
         return owner?.profiles.map(\.btf.profile.name) ?? []
     }
 
-    /// No id of a map or registration up to this one will be given out: what a service calls before it restores
+    /// No id of a map or registration, or of a link, up to these will be given out: what a service calls before it restores
     /// registrations under their ids.
-    public func reserveIDs(upTo id: UInt32) { core.ids.reserve(.map, upTo: id) }
+    public func reserveIDs(upTo id: UInt32, link: UInt32 = 0) {
+        core.ids.reserve(.map, upTo: id)
+        core.ids.reserve(.link, upTo: link)
+    }
 
     /// The highest id that any map or registration has had; a service keeps it for `reserveIDs`.
     public var latestID: UInt32 { core.ids.latest(.map) }

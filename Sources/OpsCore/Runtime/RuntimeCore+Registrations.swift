@@ -47,16 +47,18 @@ extension LoadedObject {
 
 extension RuntimeCore {
     /// Makes the map of a variable and attaches it the way its section says.
-    func register(_ name: String, of object: LoadedObject, id: UInt32?) throws(OpsError) -> StructOpsMap {
+    func register(
+        _ name: String, of object: LoadedObject, ids: RestoredIDs?
+    ) throws(OpsError) -> StructOpsMap {
         if let error = object.prepared.mismatched[name] { throw error }
         guard let variable = object.prepared.structOps.first(where: { $0.name == name }) else {
             throw OpsError("not-found", errno: OpsError.enoent, "no struct_ops map '\(name)'")
         }
-        let map = try makeMap(variable, of: object, id: id)
+        let map = try makeMap(variable, of: object, id: ids?.map)
         // What attached it holds it from here on.
         defer { map.close() }
         // The link's one handle is what a pin is to the kernel: it stays until the registration is ended.
-        if map.isLink { _ = try createLink(map: map.id, uid: object.uid) }
+        if map.isLink { _ = try createLink(map: map.id, uid: object.uid, id: ids?.link) }
         return map
     }
 

@@ -2,6 +2,7 @@ import ControlAPI
 import Glibc
 import NIOCore
 import NIOPosix
+import Registry
 
 /// What is settled when the daemon starts: where it listens, where it keeps things, where its configuration comes from.
 struct BrokerOptions: Sendable {
@@ -30,6 +31,10 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     private var accounts = ClientAccounts()
     var audit = RefusalAudit()
     var book = RegistryBook()
+    /// Registrations in use that are not stored yet: nobody has been told of them.
+    var unstored: Set<UInt32> = []
+    /// Registrations that are being changed, with the calls that wait for it.
+    var changing: [UInt32: [PendingCall]] = [:]
     var runs = RunTable()
     /// Calls that wait for a runtime.
     var queue: [PendingCall] = []
@@ -131,7 +136,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         checkSignature(pending) { [self] in answer($0) }
     }
 
-    private func answer(_ pending: PendingCall) {
+    func answer(_ pending: PendingCall) {
         switch pending.method {
         case .daemonStatus: pending.finish(Reply((try? JSONValue(encoding: status)) ?? [:]))
         case .registryMonitor: monitor(pending)
@@ -140,7 +145,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         case .simulationList: listRuns(pending)
         case .simulationResult: runResult(pending)
         case .simulationCancel: cancelRun(pending)
-        case .registryUnregister where unregisterFailed(pending): break
+        case .registryUnregister, .linkDetach: unregister(pending)
+        case .registryUpdate: update(pending)
         default: submit(pending)
         }
     }
@@ -183,9 +189,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         event.durationUs = event.durationUs ?? pending?.durationMicroseconds
         event.signer = pending?.signer
         record(event, peer: pending?.peer)
-        if event.event == "eject", let id = event.id {
-            book.remove(id)
-            save()
+        if event.event == "eject", let id = event.id, book.entries[id] != nil {
+            keepUnasked(RegistryChange(removed: [id]))
         }
     }
 

@@ -3,6 +3,7 @@ import Dispatch
 import Glibc
 import NIOCore
 import NIOPosix
+import Registry
 
 /// `opsd`: puts the broker together and runs it until a signal ends it.
 enum BrokerRole {
@@ -16,10 +17,9 @@ enum BrokerRole {
         let notifier = Notifier()
         let rules: Rules
         do { rules = try options.source.read() } catch { throw StartFailure(error.text) }
-        let store = try ObjectStore(directory: options.stateDirectory)
-        let book = try store.load()
+        let (keeper, book) = try openRegistry(options.stateDirectory, journal)
         let listening = try ListeningSocket.open(path: options.socketPath, group: rules.access.groupID)
-        if !store.isDurable {
+        if !keeper.isDurable {
             journal.say("no state directory: registrations end with this process", priority: .notice)
         }
 
@@ -29,7 +29,7 @@ enum BrokerRole {
         pool.start()
         let loop = group.next()
         let broker = Broker(
-            rules, loop: loop, pool: pool, storage: Storage(store, loop: loop), journal: journal,
+            rules, loop: loop, pool: pool, storage: Storage(keeper, loop: loop), journal: journal,
             notifier: notifier)
         let server = try listen(listening, broker, group).wait()
         broker.onFirstUp = {
@@ -45,6 +45,32 @@ enum BrokerRole {
             stop: { loop.execute { stop(broker, server, listening) } },
             reload: { reload(broker, from: options.source) })
         withExtendedLifetime(signals) { dispatchMain() }
+    }
+
+    /// Reads what is kept, and says what was not as it had been left.
+    private static func openRegistry(
+        _ directory: String?, _ journal: Journal
+    ) throws -> (any RegistryKeeper, RegistryBook) {
+        guard let directory else { return (MemoryKeeper(), RegistryBook()) }
+        do throws(Refusal) {
+            let store = try RegistryStore(directory: directory)
+            let (book, report) = try store.open()
+            for finding in report.findings {
+                journal.record(
+                    HostEvent("restore", reason: finding, text: "state directory: \(finding)"),
+                    priority: report.hasLost ? .error : .warning)
+            }
+            if let reason = report.readOnlyReason {
+                journal.record(
+                    HostEvent(
+                        "restore", reason: reason,
+                        text: "the state directory cannot be written: changes are refused until it can"),
+                    priority: .error)
+            }
+            return (store, book)
+        } catch {
+            throw StartFailure([error.text, error.reason].compactMap { $0 }.joined(separator: ": "))
+        }
     }
 
     /// Accepts nobody yet; connections wait in the kernel.

@@ -1,4 +1,5 @@
 import ControlAPI
+import Registry
 
 /// A call that the runtime has to answer, from its arrival to its reply.
 final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop.
@@ -16,6 +17,10 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     var signer: String?
     /// A simulation's run.
     var run: SimulationRun?
+    /// The registration that it ends: off the disk already.
+    var removal: RegistryEntry?
+    /// The registration that nobody else may change until the runtime has answered.
+    var holds: UInt32?
 
     init(_ call: Call, object: [UInt8]?, _ method: Method, peer: Peer, client: ClientConnection) {
         self.call = call

@@ -1,4 +1,5 @@
 import ControlAPI
+import Foundation
 import Glibc
 import NIOCore
 import NIOPosix
@@ -40,7 +41,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             .map { self.channel = $0 }
     }
 
-    /// - Parameter object: the bytes that `parameters` have in base64 as `object`.
+    /// - Parameter object: the bytes that `parameters` have in base64 as `object`, or leave empty there.
     @discardableResult
     func send(
         _ method: String, _ parameters: JSONValue, object: [UInt8]? = nil, uid: UInt32 = 0,
@@ -57,6 +58,11 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
                 answer(reply, added, removed)
             }
         } else {
+            // What came as text goes on as it came.
+            if let object, parameters["object"]?.string?.isEmpty != false {
+                request.parameters = parameters.setting(
+                    "object", to: .string(Data(object).base64EncodedString()))
+            }
             waiting[lastSerial] = answer
         }
         channel?.writeAndFlush(ByteBuffer(bytes: request.json.frame), promise: nil)

@@ -44,7 +44,12 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     struct RestorePlan: Sendable {
         var ids: [UInt32]
         /// Reads the object; nil: it cannot be read, which has been dealt with.
-        var parameters: @Sendable () -> EventLoopFuture<JSONValue?>
+        var request: @Sendable () -> EventLoopFuture<RestoreRequest?>
+    }
+
+    struct RestoreRequest: Sendable {
+        var parameters: JSONValue
+        var object: [UInt8]
     }
 
     init(loop: any EventLoop, hangTimeoutSeconds: Int64) {
@@ -90,25 +95,17 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
             ping()
             return onUp()
         }
-        group.parameters().whenSuccess { parameters in
+        group.request().whenSuccess { request in
             guard self.phase == .restoring, self.connection === connection else { return }
-            guard let parameters else { return self.restore(groups.dropFirst()) }
+            guard let request else { return self.restore(groups.dropFirst()) }
             self.restoringIDs = group.ids
-            connection.send(RuntimeVerb.restore.rawValue, parameters) { reply, _, _ in
+            connection.send(
+                RuntimeVerb.restore.rawValue, request.parameters, object: request.object
+            ) { reply, _, _ in
                 self.restoringIDs = []
-                self.onRestored(RuntimeSupervisor.restoreReply(reply, ids: group.ids))
+                self.onRestored(RestoreReply(reply, ids: group.ids))
                 self.restore(groups.dropFirst())
             }
-        }
-    }
-
-    private static func restoreReply(_ reply: Reply, ids: [UInt32]) -> RestoreReply {
-        do throws(Refusal) {
-            let parameters = try reply.result()
-            do { return try parameters.decode() } catch { throw Refusal("protocol", errno: 71, "\(error)") }
-        } catch {
-            return RestoreReply(
-                restored: [], failures: ids.map { RestoreReply.Failure(id: $0, error: error) })
         }
     }
 

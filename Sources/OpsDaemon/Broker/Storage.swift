@@ -1,30 +1,57 @@
 import ControlAPI
 import Dispatch
 import NIOCore
+import Registry
+import Synchronization
 
-/// The object store from the event loop's side: every access on one queue, answers back on the loop.
+/// The registry's keeper from the event loop's side: every access on one queue, answers back on the loop.
+///
+/// Changes that come while the disk is busy are committed together, so that many clients share its latency.
 final class Storage: Sendable {
-    private let store: ObjectStore
-    private let queue = DispatchQueue(label: "opsd.store")
-    private let loop: any EventLoop
-    let isDurable: Bool
-
-    init(_ store: ObjectStore, loop: any EventLoop) {
-        self.store = store
-        self.loop = loop
-        isDurable = store.isDurable
+    private struct Waiting: Sendable {
+        var change: RegistryChange
+        var promise: EventLoopPromise<Void>
     }
 
-    /// Stores the object (nil: it is there already) and the registry; succeeds once both are on disk.
-    func save(_ book: RegistryBook, object: String?, sha256: String?) -> EventLoopFuture<Void> {
-        run { [store] in
-            if let object, let sha256 { try store.put(object, sha256: sha256) }
-            try store.save(book)
+    private let keeper: any RegistryKeeper
+    private let queue = DispatchQueue(label: "opsd.store")
+    private let loop: any EventLoop
+    private let waiting = Mutex<[Waiting]>([])
+    let isDurable: Bool
+
+    init(_ keeper: any RegistryKeeper, loop: any EventLoop) {
+        self.keeper = keeper
+        self.loop = loop
+        isDurable = keeper.isDurable
+    }
+
+    /// Succeeds once the change is kept, with all that came before it.
+    func commit(_ change: RegistryChange) -> EventLoopFuture<Void> {
+        // In memory nothing blocks: the loop itself is the one thread then.
+        guard isDurable else {
+            return loop.makeCompletedFuture { if let refusal = keeper.commit([change])[0] { throw refusal } }
+        }
+        let promise = loop.makePromise(of: Void.self)
+        let isFirst = waiting.withLock { waiting in
+            waiting.append(Waiting(change: change, promise: promise))
+            return waiting.count == 1
+        }
+        if isFirst { queue.async { self.commitWaiting() } }
+        return promise.futureResult
+    }
+
+    private func commitWaiting() {
+        let batch = waiting.withLock { waiting in
+            defer { waiting = [] }
+            return waiting
+        }
+        for (item, refusal) in zip(batch, keeper.commit(batch.map(\.change))) {
+            if let refusal { item.promise.fail(refusal) } else { item.promise.succeed() }
         }
     }
 
-    func object(_ sha256: String) -> EventLoopFuture<String> {
-        run { [store] in try store.object(sha256) }
+    func object(_ sha256: String) -> EventLoopFuture<[UInt8]> {
+        run { [keeper] in try keeper.object(sha256) }
     }
 
     /// Succeeds when everything asked for before has been done.
@@ -33,7 +60,6 @@ final class Storage: Sendable {
     private func run<Value: Sendable>(_ body: @escaping @Sendable () throws -> Value) -> EventLoopFuture<
         Value
     > {
-        // In memory nothing blocks: the loop itself is the one thread then.
         guard isDurable else { return loop.makeCompletedFuture(withResultOf: body) }
         let promise = loop.makePromise(of: Value.self)
         queue.async { promise.completeWith(Result { try body() }) }

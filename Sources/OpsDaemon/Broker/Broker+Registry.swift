@@ -1,0 +1,207 @@
+import ControlAPI
+import Glibc
+import NIOCore
+import Registry
+
+/// Changes of the registry: in the book and on disk before anybody is told.
+extension Broker {
+    /// Takes a change into the book and stores it. What cannot be stored is taken out of the book again.
+    func keep(_ change: RegistryChange) -> EventLoopFuture<Void> {
+        let undo = book.apply(change)
+        return storage.commit(change).flatMapErrorThrowing { [self] error in
+            book.apply(undo)
+            throw error
+        }
+    }
+
+    /// Stores what changed without a client that waits for it.
+    func keepUnasked(_ change: RegistryChange) {
+        guard !change.isEmpty else { return }
+        keep(change).whenFailure { [self] error in
+            journal.say("a change of the registry could not be stored: \(error)", priority: .error)
+        }
+    }
+
+    // MARK: Register and update
+
+    /// The runtime has done what it was asked: acknowledged only once it is stored.
+    func changed(_ pending: PendingCall, _ reply: Reply, added: [Registration], removed: [UInt32]) {
+        let file = pending.call.parameters["file"]?.string
+        var change = RegistryChange(
+            put: added.map { RegistryEntry($0, uid: pending.peer.uid, file: file) },
+            removed: removed.filter { book.entries[$0] != nil })
+        if let sha256 = added.first?.objectSha256 {
+            let text = pending.call.parameters["object"]?.string ?? ""
+            change.objects[sha256] = pending.object ?? Base64.decode(text)
+        }
+        let replaced = change.removed.compactMap { book.entries[$0] }
+        // A registration is not listed before it is stored; of an update something must be.
+        let hidden = replaced.isEmpty ? Set(added.map(\.id)) : []
+        unstored.formUnion(hidden)
+        keep(change).whenComplete { [self] result in
+            unstored.subtract(hidden)
+            switch result {
+            case .success: pending.finish(reply)
+            case .failure(let error):
+                takeBack(added, restoring: replaced)
+                notStored(pending, error)
+            }
+            notifier.status(statusLine)
+        }
+    }
+
+    func notStored(_ pending: PendingCall, _ error: any Error) {
+        let refusal = (error as? Refusal) ?? Refusal("io", errno: Int(EIO), "\(error)")
+        record(
+            HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text),
+            peer: pending.peer, priority: .error)
+        pending.finish(Reply(refusal))
+    }
+
+    /// What could not be stored is not in use either, and what it replaced is again.
+    private func takeBack(_ added: [Registration], restoring replaced: [RegistryEntry]) {
+        guard let connection = supervisor.connection else { return }
+        for registration in added {
+            connection.send(
+                Method.registryUnregister.rawValue, ["id": .integer(Int64(registration.id))]
+            ) { _, _, _ in }
+        }
+        for entry in replaced {
+            var one = RegistryBook()
+            one.apply(RegistryChange(put: [entry]))
+            for group in one.restorable {
+                restoreRequest(group).whenSuccess { [self] request in
+                    guard let request, supervisor.connection === connection else { return }
+                    connection.send(
+                        RuntimeVerb.restore.rawValue, request.parameters, object: request.object
+                    ) { [self] reply, _, _ in
+                        restored(RestoreReply(reply, ids: group.ids))
+                    }
+                }
+            }
+        }
+    }
+
+    // MARK: Unregister and detach
+
+    /// Ends the registration that a call means. It is taken from the disk first: were it the runtime's turn first, a disk
+    /// that fails would leave us with one that cannot be brought back while flows still hold it.
+    func unregister(_ pending: PendingCall) {
+        let found: [RegistryEntry]
+        if pending.method == .linkDetach {
+            let link = pending.call.parameters["id"]?.integer.flatMap { UInt32(exactly: $0) }
+            found = link.flatMap { book.entry(ofLink: $0) }.map { [$0] } ?? []
+        } else {
+            let selector: Selector? = try? pending.call.parameters.decode()
+            found = selector.flatMap { $0.isEmpty ? nil : book.select($0) } ?? []
+        }
+        // The runtime knows best what is wrong with a call that names nothing.
+        guard let entry = found.first else { return submit(pending) }
+        guard found.count == 1 else { return ambiguous(pending, found) }
+        guard waitsForNobody(pending, entry.id) else { return }
+        keep(RegistryChange(removed: [entry.id])).whenComplete { [self] result in
+            switch result {
+            case .success where entry.failure == nil:
+                pending.removal = entry
+                submit(pending)
+            case .success:
+                // The runtime knows nothing of it.
+                unregistered(pending, entry.asFailed)
+                release(entry.id)
+            case .failure(let error):
+                notStored(pending, error)
+                release(entry.id)
+            }
+        }
+    }
+
+    private func ambiguous(_ pending: PendingCall, _ found: [RegistryEntry]) {
+        let ids = found.map { String($0.id) }.joined(separator: ", ")
+        pending.finish(
+            Reply(
+                Refusal(
+                    "ambiguous", errno: Int(EINVAL),
+                    "name '\(found[0].registration.name)' matches \(found.count) registrations",
+                    reason: "their ids are \(ids)", suggestion: "say which one by 'id N'")))
+    }
+
+    private func unregistered(_ pending: PendingCall, _ registration: Registration) {
+        record(
+            HostEvent(
+                "unregister", id: registration.id, name: registration.name,
+                subsystem: registration.kernelStructOps, objectSha256: registration.objectSha256,
+                text:
+                    "unregistered \(registration.kernelStructOps) \(registration.name) id \(registration.id)"),
+            peer: pending.peer)
+        pending.finish(Reply(RegistrationsReply([registration]).json))
+    }
+
+    /// The runtime has answered the end of a registration that is stored already.
+    func removed(_ entry: RegistryEntry, _ pending: PendingCall, _ reply: Reply) {
+        defer { release(entry.id) }
+        let refusal = reply.error.map { Refusal(wireError: $0, reply.parameters) }
+        switch refusal?.code {
+        case nil: pending.finish(reply)
+        // A runtime that was started since did not get it back.
+        case "not-found": removedByDeath(entry, pending)
+        default:
+            keepUnasked(RegistryChange(put: [entry]))
+            pending.finish(reply)
+        }
+        notifier.status(statusLine)
+    }
+
+    func removedByDeath(_ entry: RegistryEntry, _ pending: PendingCall) {
+        if pending.method == .linkDetach { return pending.finish(Reply([:])) }
+        unregistered(pending, entry.registration)
+    }
+
+    // MARK: One change of a registration at a time
+
+    /// - Returns: false: another change of it is under way, and the call is taken up again when that is over.
+    private func waitsForNobody(_ pending: PendingCall, _ id: UInt32) -> Bool {
+        guard changing[id] == nil else {
+            changing[id]?.append(pending)
+            return false
+        }
+        changing[id] = []
+        return true
+    }
+
+    func release(_ id: UInt32) {
+        for pending in changing.removeValue(forKey: id) ?? [] { answer(pending) }
+    }
+
+    /// An update of what is being unregistered, or updated, waits.
+    func update(_ pending: PendingCall) {
+        let selector: Selector? = try? pending.call.parameters.decode()
+        let found = selector.flatMap { $0.isEmpty ? nil : book.select($0) } ?? []
+        guard found.count == 1, let entry = found.first else { return submit(pending) }
+        guard waitsForNobody(pending, entry.id) else { return }
+        pending.holds = entry.id
+        submit(pending)
+    }
+
+    // MARK: Lists
+
+    /// The runtime knows what is in use; what is kept but failed, we know.
+    func listed(_ reply: Reply, _ pending: PendingCall) -> Reply {
+        guard !unstored.isEmpty || book.hasFailed,
+            let selector: Selector = try? pending.call.parameters.decode()
+        else { return reply }
+        let failed = book.select(selector).filter { $0.failure != nil }.map(\.asFailed)
+        guard !unstored.isEmpty || !failed.isEmpty else { return reply }
+        let live: RegistrationsReply? = reply.error == nil ? try? reply.parameters.decode() : nil
+        let all = (live?.registrations ?? []).filter { !unstored.contains($0.id) } + failed
+        guard !all.isEmpty || selector.isEmpty else {
+            return reply.error != nil ? reply : Reply(.notFound(selector))
+        }
+        return Reply(RegistrationsReply(all.sorted { $0.id < $1.id }).json)
+    }
+}
+
+extension Refusal {
+    fileprivate static func notFound(_ selector: Selector) -> Refusal {
+        Refusal("not-found", errno: Int(ENOENT), "there is no registration with \(selector.description)")
+    }
+}

@@ -1,0 +1,14 @@
+package import ControlAPI
+
+/// Where the registry is kept. Used by one thread at a time.
+package protocol RegistryKeeper: AnyObject, Sendable {
+    /// What is kept outlives the process.
+    var isDurable: Bool { get }
+
+    /// Applies changes in order and returns once they are kept; each fails or succeeds by itself.
+    /// - Returns: why each was not kept, nil where it was.
+    func commit(_ changes: [RegistryChange]) -> [Refusal?]
+
+    /// - Throws: EIO, with the reason, for an object that is not there or not what its hash says.
+    func object(_ sha256: String) throws(Refusal) -> [UInt8]
+}

@@ -1,0 +1,260 @@
+package import ControlAPI
+import Glibc
+
+/// What was found, and lost, when the directory was read.
+package struct RecoveryReport: Equatable, Sendable {
+    /// Sentences for the operator, each about one thing that was not as it had been left.
+    package var findings: [String] = []
+    /// Something that was acknowledged may be gone; else all of it could be put right.
+    package var hasLost = false
+    /// Why changes are refused; nil: they are not.
+    package var readOnlyReason: String?
+    /// Registrations whose restoring was interrupted, and how often.
+    package var interrupted: [UInt32: Int] = [:]
+}
+
+extension RegistryStore {
+    /// Reads the directory and mends it as far as it can be.
+    ///
+    /// - Throws: for a directory that cannot even be read, and one that a later version has written.
+    package func open() throws(Refusal) -> (book: RegistryBook, report: RecoveryReport) {
+        var report = RecoveryReport()
+        try makeFolder(&report)
+        let found: FoundFiles
+        do { found = try FoundFiles(folder) } catch { throw Self.unusable(directory.path, error.text) }
+        let content = try readDatabase(&report)
+        let later = found.manifests.filter { $0.generation > content.generation }
+        if !later.isEmpty, report.findings.isEmpty, report.readOnlyReason == nil {
+            report.findings.append(
+                content.generation == 0
+                    ? "the database is missing; the registry is rebuilt from \(later.count) manifests"
+                    : "the database had lost its latest commits; they are in \(later.count) manifests")
+        }
+        fill(content, later)
+        generation = max(content.generation, found.manifests.map(\.generation).max() ?? 0)
+        objects = found.objects
+        for manifest in found.manifests where manifest.entries.isEmpty {
+            emptyManifests[manifest.sha256] = manifest.generation
+        }
+        takeOverOldList(&report)
+        guard let database else { return (book, report) }
+        tellLosses(found, hasDatabase: content.generation > 0, &report)
+        mend(database, found, content, &report)
+        report.interrupted = (try? database.marks()) ?? [:]
+        return (book, report)
+    }
+
+    private static func unusable(_ path: String, _ reason: String) -> Refusal {
+        Refusal("io", errno: 5, "cannot use the state directory '\(path)'", reason: reason)
+    }
+
+    private func makeFolder(_ report: inout RecoveryReport) throws(Refusal) {
+        do { try folder.make() } catch {
+            guard error.errno == EROFS || error.errno == ENOSPC || error.errno == EACCES else {
+                throw Self.unusable(directory.path, error.text)
+            }
+            report.readOnlyReason = error.text
+        }
+    }
+
+    /// Of generation 0 if there is nothing in it that can be used; the manifests count then.
+    private func readDatabase(_ report: inout RecoveryReport) throws(Refusal) -> RegistryDatabase.Content {
+        for isNew in [false, true] {
+            do throws(RegistryDatabase.Failure) {
+                let database = try RegistryDatabase(path: directory.path(of: RegistryDatabase.fileName))
+                self.database = database
+                return try database.load()
+            } catch {
+                closeDatabase()
+                switch error {
+                case .tooNew:
+                    throw Self.unusable(directory.path, "it was written by a later version of opsd")
+                case .unavailable(_, let reason):
+                    report.readOnlyReason = reason
+                    return RegistryDatabase.Content()
+                case .damaged(let reason):
+                    guard !isNew else { throw Self.unusable(directory.path, reason) }
+                    report.findings.append(
+                        "the database is damaged (\(reason)); the registry is rebuilt from the manifests")
+                    setAside([RegistryDatabase.fileName, RegistryDatabase.fileName + "-wal"], in: directory)
+                }
+            }
+        }
+        return RegistryDatabase.Content()
+    }
+
+    /// What the database says, but for objects whose manifests are later. A link that moved has two claimants if only one
+    /// of the two manifests is in place: the later registration has it.
+    private func fill(_ content: RegistryDatabase.Content, _ later: [Manifest]) {
+        let newer = Set(later.map(\.sha256))
+        let entries =
+            content.entries.filter { !newer.contains($0.registration.objectSha256) }
+            + later.sorted { $0.generation < $1.generation }.flatMap(\.entries)
+        book.apply(RegistryChange(put: entries))
+        let superseded = entries.filter { entry in
+            entry.registration.linkID.flatMap { book.entry(ofLink: $0)?.id }.map { $0 > entry.id } ?? false
+        }
+        book.apply(RegistryChange(removed: superseded.map(\.id)))
+        book.reserve(id: content.lastID, linkID: content.lastLinkID)
+        for manifest in later { book.reserve(id: manifest.lastID, linkID: manifest.lastLinkID) }
+    }
+
+    private func tellLosses(_ found: FoundFiles, hasDatabase: Bool, _ report: inout RecoveryReport) {
+        for name in found.damaged {
+            let sha256 = String(name.dropLast(Manifest.suffix.count))
+            if hasDatabase {
+                report.findings.append("the manifest '\(name)' was damaged; it is written anew")
+            } else {
+                report.hasLost = true
+                report.findings.append(
+                    "lost: the registrations of object \(sha256): its manifest is damaged")
+            }
+        }
+        guard !hasDatabase else { return }
+        // An object alone does not tell which of its maps were registered, nor under which ids.
+        let known = Set(found.manifests.map(\.sha256)).union(
+            found.damaged.map { String($0.dropLast(Manifest.suffix.count)) })
+        for sha256 in found.objects.subtracting(known).sorted() where !book.uses(sha256) {
+            report.hasLost = true
+            report.findings.append("lost: the registrations of object \(sha256): it has no manifest")
+        }
+    }
+
+    /// Makes the database, the manifests and the objects agree with the book.
+    private func mend(
+        _ database: RegistryDatabase, _ found: FoundFiles, _ content: RegistryDatabase.Content,
+        _ report: inout RecoveryReport
+    ) {
+        setAside(found.damaged, in: folder)
+        if content.generation == 0 {
+            let unknown = found.objects.filter { !book.uses($0) }
+            setAside(unknown.map { $0 + ".o" }, in: folder)
+            objects.subtract(unknown)
+        }
+        let wanted = Set(book.objects)
+        let stale = found.manifests.filter { $0.entries != book.entries(ofObject: $0.sha256) }.map(\.sha256)
+        let missing = wanted.subtracting(found.manifests.map(\.sha256))
+        do throws(Refusal) {
+            if content.entries != book.sorted || content.lastID != book.lastID
+                || content.lastLinkID != book.lastLinkID || !stale.isEmpty || !missing.isEmpty
+            {
+                try rewrite(database, manifests: Set(stale).union(missing))
+            }
+        } catch {
+            closeDatabase()
+            report.readOnlyReason = error.reason ?? error.text
+            return
+        }
+        for sha256 in objects.subtracting(wanted) { folder.remove(sha256 + ".o") }
+        objects.formIntersection(wanted)
+        for draft in found.drafts { folder.remove(draft) }
+        removeOldList()
+        if (try? database.checkpoint()) != nil { dropEmptyManifests() }
+    }
+
+    /// Writes the whole book into the database, and some manifests.
+    private func rewrite(_ database: RegistryDatabase, manifests: Set<String>) throws(Refusal) {
+        let next = generation + 1
+        let files = manifests.sorted().map {
+            (name: Manifest.fileName(of: $0), bytes: manifest(of: $0, generation: next).bytes)
+        }
+        do throws(DurableFolder.Failure) {
+            if let failure = folder.writeDrafts(files).first { throw failure }
+        } catch {
+            for file in files { folder.dropDraft(file.name) }
+            throw error.refusal
+        }
+        do throws(RegistryDatabase.Failure) {
+            try database.replaceAll(
+                with: RegistryDatabase.Content(
+                    generation: next, lastID: book.lastID, lastLinkID: book.lastLinkID, entries: book.sorted))
+        } catch {
+            for file in files { folder.dropDraft(file.name) }
+            throw error.refusal
+        }
+        generation = next
+        do throws(DurableFolder.Failure) {
+            for file in files { try folder.publish(file.name) }
+            try folder.sync()
+        } catch {
+            throw error.refusal
+        }
+        for sha256 in manifests { emptyManifests[sha256] = book.uses(sha256) ? nil : next }
+    }
+
+    /// Moves what cannot be read out of the way, under a name that is free.
+    private func setAside(_ names: [String], in folder: DurableFolder) {
+        guard !names.isEmpty else { return }
+        let damaged = DurableFolder(path: directory.path + "/damaged")
+        try? damaged.make()
+        for name in names {
+            var target = damaged.path(of: name)
+            var number = 1
+            while access(target, F_OK) == 0 {
+                number += 1
+                target = damaged.path(of: "\(name).\(number)")
+            }
+            rename(folder.path(of: name), target)
+        }
+    }
+
+    /// The database of the next commit, after one that failed: made equal to the book first, for it may hold what was
+    /// refused.
+    func openedDatabase() throws(Refusal) -> RegistryDatabase {
+        if let database { return database }
+        do throws(DurableFolder.Failure) { try folder.make() } catch { throw error.refusal }
+        let opened: RegistryDatabase
+        do throws(RegistryDatabase.Failure) {
+            do throws(RegistryDatabase.Failure) {
+                opened = try RegistryDatabase(path: directory.path(of: RegistryDatabase.fileName))
+            } catch {
+                guard case .damaged = error else { throw error }
+                setAside([RegistryDatabase.fileName, RegistryDatabase.fileName + "-wal"], in: directory)
+                opened = try RegistryDatabase(path: directory.path(of: RegistryDatabase.fileName))
+            }
+        } catch {
+            throw error.refusal
+        }
+        generation = max(generation, (try? opened.load().generation) ?? 0)
+        do throws(Refusal) { try rewrite(opened, manifests: []) } catch {
+            opened.close()
+            throw error
+        }
+        database = opened
+        return opened
+    }
+}
+
+/// What lies in the folder of objects.
+private struct FoundFiles {
+    var manifests: [Manifest] = []
+    /// Hashes.
+    var objects: Set<String> = []
+    /// Names of manifests that cannot be read.
+    var damaged: [String] = []
+    var drafts: [String] = []
+
+    init(_ folder: DurableFolder) throws(DurableFolder.Failure) {
+        let names: [String]
+        do { names = try folder.names() } catch {
+            // It could not be made either, which has been told.
+            guard error.errno == ENOENT else { throw error }
+            return
+        }
+        for name in names.sorted() {
+            if name.hasSuffix(DurableFolder.draftSuffix) {
+                drafts.append(name)
+            } else if name.hasSuffix(".o"), ObjectHash.isValid(String(name.dropLast(2))) {
+                objects.insert(String(name.dropLast(2)))
+            } else if name.hasSuffix(Manifest.suffix) {
+                if let manifest = Manifest(parsing: (try? folder.read(name)) ?? []),
+                    manifest.fileName == name
+                {
+                    manifests.append(manifest)
+                } else {
+                    damaged.append(name)
+                }
+            }
+        }
+    }
+}
