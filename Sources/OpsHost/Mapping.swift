@@ -1,8 +1,14 @@
-import ControlAPI
-import OpsCore
+package import ControlAPI
+package import OpsCore
+
+/// Runs a step of the runtime and turns its error into what goes over the wire.
+@discardableResult
+package func refusing<Result>(_ body: () throws(OpsError) -> Result) throws(Refusal) -> Result {
+    do { return try body() } catch { throw Refusal(error) }
+}
 
 extension Refusal {
-    init(_ error: OpsError) {
+    package init(_ error: OpsError) {
         self.init(
             error.code, errno: Int(error.errno), error.text,
             at: Place(

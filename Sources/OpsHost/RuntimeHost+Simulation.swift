@@ -43,17 +43,26 @@ extension RuntimeHost {
     ///
     /// - Throws: ENOENT if it uses none of them: the object was given for nothing.
     package func registerNeeded(by scenario: ParsedScenario, _ bytes: [UInt8], name: String) throws(Refusal) {
+        try registerNeeded(
+            by: scenario.scenario.controlNames, bytes, name: name, user: "the scenario")
+    }
+
+    /// - Parameters:
+    ///   - wanted: ops names.
+    ///   - user: who wants them, for messages.
+    package func registerNeeded(
+        by wanted: [String], _ bytes: [UInt8], name: String, user: String
+    ) throws(Refusal) {
         try refusing { () throws(OpsError) in
             let variables = try runtime.inspect(bytes, name: name)
-            let wanted = Set(scenario.scenario.controlNames)
             let needed = variables.filter { $0.opsName.map(wanted.contains) ?? false }
             guard !needed.isEmpty else {
                 throw OpsError(
                     "not-found", errno: OpsError.enoent,
-                    "no 'cc:' of the scenario names an ops of this object",
+                    "no 'cc:' of \(user) names an ops of this object",
                     at: .init(object: name),
                     reason: "it has \(variables.compactMap(\.opsName).joined(separator: ", "))"
-                        + ", the scenario uses \(scenario.scenario.controlNames.joined(separator: ", "))")
+                        + ", \(user) uses \(wanted.joined(separator: ", "))")
             }
             _ = try runtime.register(bytes, name: name, options: LoadOptions(maps: needed.map(\.name)))
         }

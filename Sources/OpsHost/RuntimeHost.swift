@@ -24,9 +24,3 @@ package final class RuntimeHost: Sendable {
     /// Seconds since the epoch, which the runtime itself does not know.
     static var now: UInt64 { UInt64(max(0, Date().timeIntervalSince1970)) }
 }
-
-/// Runs a step of the runtime and turns its error into what goes over the wire.
-@discardableResult
-func refusing<Result>(_ body: () throws(OpsError) -> Result) throws(Refusal) -> Result {
-    do { return try body() } catch { throw Refusal(error) }
-}

@@ -4,10 +4,17 @@ package import Netsim
 extension Expectation.Metric {
     /// The figure in a flow, link or source of a result (of the whole: in the result), in the metric's unit; nil: it has none.
     package func figure(of subject: JSONValue) -> Double? {
-        var value: JSONValue? = subject
-        for member in members { value = value?[member] }
-        guard let figure else { return value?.number }
-        return figure.of((value?.array ?? []).compactMap(\.number))
+        guard let figure else { return value(in: subject)?.number }
+        return figure.of(numbers(in: subject))
+    }
+
+    /// Those that a figure of a list is made of.
+    package func numbers(in subject: JSONValue) -> [Double] {
+        (value(in: subject)?.array ?? []).compactMap(\.number)
+    }
+
+    private func value(in subject: JSONValue) -> JSONValue? {
+        members.reduce(Optional(subject)) { $0?[$1] }
     }
 }
 

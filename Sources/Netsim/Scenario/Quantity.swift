@@ -1,5 +1,5 @@
 /// Numbers with units, as scenario files write them: exact decimal arithmetic, nothing that can trap.
-enum Quantity {
+package enum Quantity {
     /// A decimal number: digits × 10^-scale, and the letters after it.
     struct Parts {
         var digits: UInt64

@@ -123,7 +123,7 @@ struct ScenarioParser {
 
 extension ScenarioNode {
     /// Free text on one line.
-    func title() throws(OpsError) -> String {
+    package func title() throws(OpsError) -> String {
         try read(
             { text in
                 text.utf8.count <= 200 && text.unicodeScalars.allSatisfy { $0.value >= 32 && $0.value != 127 }
