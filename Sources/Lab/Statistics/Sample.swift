@@ -9,7 +9,9 @@ package struct Sample: Equatable, Sendable {
     package init(_ values: [Double]) {
         precondition(!values.isEmpty, "no value")
         self.values = values
-        let mean = values.reduce(0, +) / Double(values.count)
+        // The mean of equal values is rounded too, and would leave them a variance.
+        let isConstant = values.allSatisfy { $0 == values[0] }
+        let mean = isConstant ? values[0] : values.reduce(0, +) / Double(values.count)
         self.mean = mean
         variance =
             values.count > 1

@@ -33,8 +33,9 @@ package enum StudentT {
     static func incompleteBeta(_ x: Double, _ a: Double, _ b: Double) -> Double {
         guard x > 0 else { return 0 }
         guard x < 1 else { return 1 }
-        guard x < (a + 1) / (a + b + 2) else { return 1 - incompleteBeta(1 - x, b, a) }
-        let logFront = lgamma(a + b) - lgamma(a) - lgamma(b) + a * log(x) + b * log(1 - x)
+        guard x <= (a + 1) / (a + b + 2) else { return 1 - incompleteBeta(1 - x, b, a) }
+        let logBeta: Double = lgamma(a) + lgamma(b) - lgamma(a + b)
+        let logFront: Double = a * log(x) + b * log(1 - x) - logBeta
         return exp(logFront) / a * fraction(x, a, b)
     }
 
@@ -44,10 +45,13 @@ package enum StudentT {
         var (result, c, d) = (1.0, 1.0, 0.0)
         for step in 1...500 {
             let m = Double(step / 2)
-            let coefficient =
-                step % 2 == 0
-                ? m * (b - m) * x / ((a + 2 * m - 1) * (a + 2 * m))
-                : -(a + m) * (a + b + m) * x / ((a + 2 * m) * (a + 2 * m + 1))
+            let end = a + 2 * m
+            let coefficient: Double
+            if step % 2 == 0 {
+                coefficient = m * (b - m) * x / ((end - 1) * end)
+            } else {
+                coefficient = -(a + m) * (a + b + m) * x / (end * (end + 1))
+            }
             d = 1 / away(1 + coefficient * d)
             c = away(1 + coefficient / c)
             result *= c * d

@@ -63,7 +63,9 @@ extension SweepDatabase {
             let position = Dictionary(uniqueKeysWithValues: zip(ids, ids.indices))
             let runs = try Row.fetchCursor(
                 db,
-                sql: "SELECT run, point, seed, algorithm, error FROM runs WHERE status <> 'missing' ORDER BY run")
+                sql:
+                    "SELECT run, point, seed, algorithm, error FROM runs WHERE status <> 'missing' ORDER BY run"
+            )
             let figures = try db.makeStatement(sql: "SELECT metric, value FROM figures WHERE run = ?")
             while let run = try runs.next() {
                 var row = SweepRow(

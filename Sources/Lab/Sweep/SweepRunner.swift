@@ -17,7 +17,9 @@ package struct SweepRunner: Sendable {
         package var all: Int
     }
 
-    /// Registers the objects; none may be given for nothing.
+    /// Registers the objects.
+    ///
+    /// - Throws: ENOENT for an object that is given for nothing, and for a congestion control that none has.
     package init(_ sweep: Sweep, _ inputs: SweepInputs, database: SweepDatabase) throws(Refusal) {
         (self.sweep, self.database) = (sweep, database)
         host = try RuntimeHost()
@@ -25,6 +27,11 @@ package struct SweepRunner: Sendable {
         for object in inputs.objects {
             try host.registerNeeded(by: needed, object.bytes, name: object.name, user: "the sweep")
         }
+        let known = try host.list(Selector()).map(\.opsName)
+        guard let missing = needed.first(where: { !known.contains($0) }) else { return }
+        throw Refusal(
+            "not-found", errno: 2, "there is no congestion control '\(missing)'",
+            reason: "the sweep uses it, and it is not built in", suggestion: "--object FILE.bpf.o")
     }
 
     /// Blocks until nothing is missing, or `progress` has answered false.

@@ -32,7 +32,9 @@ package struct SweepSummary: Sendable {
             let key = Key(point: row.point, algorithm: row.algorithm)
             parameters[row.point] = row.parameters
             failed[key, default: 0] += row.error == nil ? 0 : 1
-            for (metric, value) in row.figures { values[key, default: [:]][metric, default: []].append(value) }
+            for (metric, value) in row.figures {
+                values[key, default: [:]][metric, default: []].append(value)
+            }
         }
         groups = failed.keys.sorted().map { key in
             Group(

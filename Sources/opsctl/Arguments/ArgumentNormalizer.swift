@@ -82,7 +82,9 @@ struct ArgumentNormalizer {
     {
         if let exact = verbs.first(where: { $0.name == word }) { return exact }
         // A selector (`prog id 3`) or a file is not a misspelt verb; `prog` alone means `prog show`.
-        if !path.isEmpty, word == "id" || word == "name" { return nil }
+        if !path.isEmpty, word == "id" || word == "name" || word.contains(".") || word.contains("/") {
+            return nil
+        }
         let matches = verbs.filter { $0.name.hasPrefix(word) }
         if matches.count == 1 { return matches[0] }
         let where_ = path.isEmpty ? "" : " after '\(path.joined(separator: " "))'"

@@ -7,7 +7,9 @@ import OpsHost
 struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
-        subcommands: [SimRun.self, SimCheck.self, SimList.self, SimResult.self, SimCancel.self],
+        subcommands: [
+            SimRun.self, SimCheck.self, SimSweep.self, SimList.self, SimResult.self, SimCancel.self,
+        ],
         defaultSubcommand: SimRun.self)
 }
 

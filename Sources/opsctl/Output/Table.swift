@@ -15,9 +15,9 @@ struct Table {
         self.columns = columns
     }
 
-    mutating func add(_ cells: String...) {
-        rows.append(cells)
-    }
+    mutating func add(_ cells: String...) { add(cells) }
+
+    mutating func add(_ cells: [String]) { rows.append(cells) }
 
     var text: String {
         let all = [columns.map(\.title)] + rows

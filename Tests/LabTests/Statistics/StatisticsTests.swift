@@ -45,6 +45,7 @@ import Testing
     func constants() {
         #expect(WelchTest(Sample([1, 1]), Sample([1, 1]))?.p == 1)
         #expect(WelchTest(Sample([1, 1]), Sample([2, 2]))?.p == 0)
+        #expect(Sample([6.7011, 6.7011, 6.7011]).variance == 0)
         #expect(WelchTest(Sample([1]), Sample([2, 3])) == nil)
     }
 }
