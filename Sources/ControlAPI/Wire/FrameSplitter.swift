@@ -2,76 +2,84 @@ import Glibc
 
 /// Cuts a byte stream into varlink's frames, each ended by a NUL byte.
 ///
-/// The search for the NUL goes on where the last one ended, so a frame that comes in many small pieces costs its
-/// length once. Memory is bounded by the limit plus one piece.
+/// A frame that comes in many pieces is kept as pieces until somebody wants it in one: nothing is moved while it grows, and
+/// the one copy can be made on another thread. Each byte is searched once. Memory is bounded by the limit plus one piece.
 /// Source: varlink.org, "Protocol".
 package struct FrameSplitter: Sendable {
     package enum Failure: Error, Equatable, Sendable {
         case tooLong(limit: Int)
     }
 
+    /// One frame without its NUL.
+    package struct Frame: Sendable {
+        fileprivate var pieces: [[UInt8]] = []
+        package fileprivate(set) var count = 0
+
+        /// In one piece; without a copy if it came so.
+        package consuming func joined() -> [UInt8] {
+            guard pieces.count != 1 else { return pieces[0] }
+            var bytes: [UInt8] = []
+            bytes.reserveCapacity(count)
+            for piece in pieces { bytes += piece }
+            return bytes
+        }
+
+        fileprivate mutating func append(_ bytes: ArraySlice<UInt8>) {
+            guard !bytes.isEmpty else { return }
+            count += bytes.count
+            // A client that sends byte by byte must not cost us an array for each.
+            if let last = pieces.indices.last, pieces[last].count < FrameSplitter.pieceBytes {
+                pieces[last] += bytes
+            } else {
+                pieces.append(Array(bytes))
+            }
+        }
+    }
+
     /// Most bytes of a request, the NUL not counted.
     package static let requestBytesMax = 64 << 20
 
-    private static let largePiece = 64 << 10
-    private static let largeFrame = 1 << 20
+    /// Pieces below this size grow.
+    private static let pieceBytes = 256 << 10
 
-    private var bytes: [UInt8] = []
-    /// Where the first frame not yet handed out begins.
-    private var start = 0
-    /// No NUL lies in `start ..< scanned`.
-    private var scanned = 0
+    /// The frame that is not complete yet; no NUL lies in it.
+    private var begun = Frame()
+    /// What has not been searched.
+    private var rest: ArraySlice<UInt8> = []
     private let limit: Int
 
     package init(limit: Int = FrameSplitter.requestBytesMax) {
         self.limit = limit
     }
 
-    /// Bytes of the frame that is not complete yet.
-    package var pendingByteCount: Int { bytes.count - start }
+    /// Bytes that have not been handed out.
+    package var pendingByteCount: Int { begun.count + rest.count }
 
     package mutating func append(_ piece: some Collection<UInt8>) {
-        if start > 0 {
-            bytes.removeFirst(start)
-            scanned -= start
-            start = 0
-        }
-        // A frame that does not come in one piece is an object file: room for a usual one at once.
-        if bytes.count > Self.largePiece, bytes.capacity < Self.largeFrame {
-            bytes.reserveCapacity(Self.largeFrame)
-        }
-        bytes.append(contentsOf: piece)
+        if rest.isEmpty { rest = ArraySlice(Array(piece)) } else { rest += piece }
     }
 
-    /// The next complete frame without its NUL, or nil if more bytes are needed.
+    /// The next complete frame, or nil if more bytes are needed.
     ///
     /// - Throws: `tooLong`; the stream cannot be followed after that, for the frame's end is unknown.
-    package mutating func next() throws(Failure) -> [UInt8]? {
-        guard let end = endOfFrame() else {
-            scanned = bytes.count
-            guard pendingByteCount <= limit else { throw .tooLong(limit: limit) }
-            return nil
-        }
-        guard end - start <= limit else { throw .tooLong(limit: limit) }
-        if start == 0, end == bytes.count - 1 {
-            // Nothing else is here, as after most requests: handed out without a copy.
-            bytes.removeLast()
-            scanned = 0
-            defer { bytes = [] }
-            return bytes
-        }
-        let frame = Array(bytes[start..<end])
-        start = end + 1
-        scanned = start
-        return frame
+    package mutating func nextFrame() throws(Failure) -> Frame? {
+        let end = endOfFrame()
+        begun.append(rest[rest.startIndex..<(end ?? rest.endIndex)])
+        rest = end.map { rest[($0 + 1)...] } ?? []
+        guard begun.count <= limit else { throw .tooLong(limit: limit) }
+        guard end != nil else { return nil }
+        defer { begun = Frame() }
+        return begun
     }
 
+    /// The same, in one piece.
+    package mutating func next() throws(Failure) -> [UInt8]? { try nextFrame()?.joined() }
+
+    /// An index of `rest`.
     private func endOfFrame() -> Int? {
-        bytes.withUnsafeBytes { buffer in
-            guard scanned < buffer.count, let base = buffer.baseAddress,
-                let found = memchr(base + scanned, 0, buffer.count - scanned)
-            else { return nil }
-            return base.distance(to: UnsafeRawPointer(found))
+        rest.withUnsafeBytes { buffer in
+            guard let base = buffer.baseAddress, let found = memchr(base, 0, buffer.count) else { return nil }
+            return rest.startIndex + base.distance(to: UnsafeRawPointer(found))
         }
     }
 }

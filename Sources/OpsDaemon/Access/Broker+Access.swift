@@ -22,11 +22,15 @@ extension Broker {
         }
     }
 
-    /// Finds out who has signed the object of a call, where that matters; then goes on with it.
-    func checkSignature(
+    /// Looks at the object of a call as far as the broker does: it must be one, and its signature, where that matters, be
+    /// somebody's whom we trust. Then goes on with it.
+    func checkObject(
         _ pending: PendingCall, then answer: @escaping @Sendable (PendingCall) -> Void
     ) {
         guard [.registryRegister, .registryUpdate].contains(pending.method) else { return answer(pending) }
+        guard pending.object != nil || pending.call.parameters["object"]?.string == nil else {
+            return refuse(pending, Refusal("invalid", errno: Int(EINVAL), "'object' is not base64"))
+        }
         guard let text = pending.call.parameters["signature"]?.string else {
             guard !rules.configuration.requiresSignature else {
                 return refuse(
@@ -39,8 +43,7 @@ extension Broker {
             return answer(pending)
         }
         guard let signature = Base64.decode(text), let object = pending.object else {
-            return refuse(
-                pending, Refusal("invalid", errno: Int(EINVAL), "'signature' or 'object' is not base64"))
+            return refuse(pending, Refusal("invalid", errno: Int(EINVAL), "'signature' is not base64"))
         }
         // A signature that says something else than it should is never passed over, whether or not one was asked for.
         let trust = rules.trust

@@ -7,6 +7,7 @@ import Glibc
 struct ClientAccounts {
     private struct Account {
         var connections = 0
+        var requestBytes = 0
         /// Requests that may be made at once.
         var allowance: Double
         var refilled: ContinuousClock.Instant
@@ -43,6 +44,10 @@ struct ClientAccounts {
         let now = ContinuousClock.now
         accounts = accounts.filter { !$0.value.isIdle(now) }
     }
+
+    func requestBytes(of uid: UInt32) -> Int { accounts[uid]?.requestBytes ?? 0 }
+
+    mutating func accountRequest(_ change: Int, of uid: UInt32) { accounts[uid]?.requestBytes += change }
 
     /// - Throws: EAGAIN if the uid makes more requests than it may.
     mutating func request(

@@ -16,10 +16,17 @@ struct BrokerOptions: Sendable {
 /// It parses requests and nothing else: objects pass through it as text. All its state lives on one event loop; parsing of
 /// large requests, and disks, are left to threads of `pool` and `storeQueue`.
 final class Broker: @unchecked Sendable {  // Confined to `loop`.
-    /// Over all clients, as many as descriptors allow: two a connection.
+    /// Over all clients; each takes two descriptors.
     static let connectionsMax = 4096
-    /// Bytes of requests under way, over all clients.
+    /// Bytes of requests under way, over all clients; one uid may have half of it.
     static let requestBytesMax = 256 << 20
+    /// Bytes of answers that clients have not taken yet, over all clients.
+    static let answerBytesMax = 256 << 20
+
+    /// How long a connection rests that has asked too often.
+    private static let refusalDelay = TimeAmount.milliseconds(100)
+    /// What we need beside clients: logs, the database, the runtime, libraries.
+    private static let ownDescriptors = 128
 
     let loop: any EventLoop
     let pool: NIOThreadPool
@@ -29,6 +36,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     let storage: Storage
     private(set) var rules: Rules
     private var accounts = ClientAccounts()
+    private var turnstile = Turnstile()
     var audit = RefusalAudit()
     var book = RegistryBook()
     /// Registrations in use that are not stored yet: nobody has been told of them.
@@ -43,7 +51,11 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
     private var monitors: [ObjectIdentifier: ClientConnection] = [:]
     private let started = ContinuousClock.now
+    private let connectionsMax: Int
     private var requestBytes = 0
+    var answerBytes = 0
+    /// We are about to end: no call is taken up any more.
+    var isStopping = false
     /// Called once, when the first runtime is up.
     var onFirstUp: () -> Void = {}
     private var hasBeenUp = false
@@ -58,6 +70,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         self.storage = storage
         self.journal = journal
         self.notifier = notifier
+        let descriptors = DescriptorLimit.raise(to: 2 * Self.connectionsMax + Self.ownDescriptors)
+        connectionsMax = min(Self.connectionsMax, max(1, (descriptors - Self.ownDescriptors) / 2))
         supervisor = RuntimeSupervisor(
             loop: loop, hangTimeoutSeconds: Int64(rules.configuration.hangTimeoutSeconds))
     }
@@ -73,6 +87,10 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         supervisor.onDeath = { [unowned self] in runtimeDied($0) }
         supervisor.onUp = { [unowned self] in runtimeIsUp() }
         supervisor.start()
+        loop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [unowned self] _ in
+            let now = ContinuousClock.now
+            for client in connections.values { client.checkPatience(now: now) }
+        }
     }
 
     /// Takes over another configuration. Nothing that is under way, connected or registered is touched.
@@ -86,10 +104,10 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     /// - Throws: which limit is reached; the client is not one of ours then.
     func connected(_ client: ClientConnection, _ peer: Peer) throws(Refusal) {
-        guard connections.count < Self.connectionsMax else {
+        guard connections.count < connectionsMax else {
             throw Refusal(
                 "limit", errno: Int(EAGAIN), "there are \(connections.count) connections",
-                reason: "the daemon serves at most \(Self.connectionsMax) at once")
+                reason: "the daemon serves at most \(connectionsMax) at once")
         }
         if !rules.access.isUnlimited(peer.uid) {
             try accounts.connect(peer.uid, rules.configuration.limits)
@@ -106,9 +124,17 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         abandonVerification(of: client)
     }
 
-    var hasRoomForRequests: Bool { requestBytes <= Self.requestBytesMax }
+    /// The peer's request may grow further.
+    func hasRoomForRequests(of peer: Peer) -> Bool {
+        guard requestBytes <= Self.requestBytesMax else { return false }
+        return rules.access.isUnlimited(peer.uid)
+            || accounts.requestBytes(of: peer.uid) <= Self.requestBytesMax / 2
+    }
 
-    func account(_ bytes: Int) { requestBytes += bytes }
+    func accountRequest(_ change: Int, of peer: Peer) {
+        requestBytes += change
+        accounts.accountRequest(change, of: peer.uid)
+    }
 
     // MARK: Calls
 
@@ -121,7 +147,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
             }
         } catch {
             recordRefusal(error, peer)
-            return client.finish(call.oneway ? nil : Reply(error))
+            return client.finish(call.oneway ? nil : Reply(error), after: Self.refusalDelay)
         }
         guard call.interface != ServiceInterface.name else {
             return client.finish(call.oneway ? nil : ServiceInterface.answer(call))
@@ -133,7 +159,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         }
         let pending = PendingCall(call, object: object, method, peer: peer, client: client)
         do throws(Refusal) { try admit(method, peer) } catch { return refuse(pending, error) }
-        checkSignature(pending) { [self] in answer($0) }
+        checkObject(pending) { [self] in answer($0) }
     }
 
     func answer(_ pending: PendingCall) {
@@ -147,8 +173,17 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         case .simulationCancel: cancelRun(pending)
         case .registryUnregister, .linkDetach: unregister(pending)
         case .registryUpdate: update(pending)
-        default: submit(pending)
+        default: submitInTurn(pending)
         }
+    }
+
+    private func submitInTurn(_ pending: PendingCall) {
+        let uid = pending.peer.uid
+        guard !rules.access.isUnlimited(uid) else { return submit(pending) }
+        pending.whenFinished = { [unowned self] in
+            if let next = turnstile.leave(uid) { submit(next) }
+        }
+        if turnstile.enter(pending) { submit(pending) }
     }
 
     private func monitor(_ pending: PendingCall) {

@@ -1,12 +1,11 @@
-import CShim
 import ControlAPI
 import NIOCore
 import NIOPosix
 
 /// One client: cuts its bytes into calls and hands them to the broker one after the other, as varlink wants it.
 ///
-/// While a call is under way no more is read than has been read already, so a client that floods us fills its own
-/// socket buffer, not our memory.
+/// Nothing is read, and no call taken up, while one is under way or an answer has not been taken: a client that floods us
+/// fills its own socket buffer, and one that does not read has no further answers made for it.
 final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Confined to its event loop.
     typealias InboundIn = ByteBuffer
     typealias OutboundOut = ByteBuffer
@@ -14,16 +13,27 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     /// Calls above this size are parsed on another thread, so that others do not wait for them.
     private static let bigFrame = 64 << 10
+    /// Calls that are taken up in a row before other connections have their turn.
+    private static let callsInARow = 32
+    /// A request must be complete, and an answer be taken, within this time.
+    private static let patience = Duration.seconds(30)
 
     private let broker: Broker
     private(set) var peer: Peer?
     private var channel: (any Channel)?
     private var frames = FrameSplitter()
     private var isBusy = false
+    private var isTakingCalls = false
     private var isReadHeld = false
     private var isClosing = false
-    /// Bytes of ours in the broker's budget for requests.
-    private var accounted = 0
+    /// Bytes of ours in the broker's budgets.
+    private var requestBytes = 0
+    /// Of the call under way.
+    private var callBytes = 0
+    private var answerBytes = 0
+    /// Since when the client owes us the rest of a request, or the reading of an answer.
+    private var requestBegan: ContinuousClock.Instant?
+    private var answerStalled: ContinuousClock.Instant?
 
     init(broker: Broker) {
         self.broker = broker
@@ -51,7 +61,10 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
-        account(0)
+        frames = FrameSplitter()
+        callBytes = 0
+        accountRequests()
+        accountAnswer(-answerBytes)
         broker.disconnected(self)
         channel = nil
         context.fireChannelInactive()
@@ -60,93 +73,120 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosing else { return }
         frames.append(unwrapInboundIn(data).readableBytesView)
-        account(frames.pendingByteCount)
-        guard broker.hasRoomForRequests || accounted <= Self.bigFrame else {
-            refuseAndClose(
+        accountRequests()
+        guard requestBytes <= Self.bigFrame || hasRoom else {
+            return refuseAndClose(
                 Refusal(
                     "busy", errno: 105, "too many large requests at once",
                     reason:
-                        "all clients together may have \(Broker.requestBytesMax >> 20) MiB of requests under way",
+                        "\(Broker.requestBytesMax >> 20) MiB of requests may be under way, half of it of one uid",
                     suggestion: "try again"))
-            return
         }
-        next()
+        takeCalls()
     }
 
     func read(context: ChannelHandlerContext) {
-        if isBusy { isReadHeld = true } else { context.read() }
+        if wantsBytes { context.read() } else { isReadHeld = true }
+    }
+
+    func channelWritabilityChanged(context: ChannelHandlerContext) {
+        if context.channel.isWritable { takeCalls() }
+        context.fireChannelWritabilityChanged()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
+    private var wantsBytes: Bool { !isBusy && !isClosing && isWritable && !broker.isStopping }
+
     // MARK: Calls
 
-    private func next() {
-        guard !isBusy, !isClosing, let channel else { return }
-        do {
-            guard let frame = try frames.next() else { return }
-            isBusy = true
-            guard frame.count > Self.bigFrame else { return take(ClientConnection.parse(frame)) }
-            broker.pool.runIfActive(eventLoop: channel.eventLoop) { ClientConnection.parse(frame) }
-                .whenSuccess { self.take($0) }
-        } catch {
-            refuseAndClose(
-                Refusal(
-                    "too-long", errno: 90, "the request is too long",
-                    reason: "a request has at most \(FrameSplitter.requestBytesMax >> 20) MiB"))
-        }
-    }
-
-    private typealias Parsed = (call: Call, object: [UInt8]?)
-
-    private static func parse(_ frame: [UInt8]) -> Result<Parsed, CallError> {
-        do throws(CallError) {
-            let call = try Call(frame: frame)
-            guard
-                call.method == Method.registryRegister.rawValue
-                    || call.method == Method.registryUpdate.rawValue
-            else { return .success((call, nil)) }
-            // What is no base 64 goes on as it is: the runtime says what is wrong with it.
-            let object = call.parameters["object"]?.string.flatMap { text in
-                Base64.decode(text) { ops_base64_decode($0, $1, $2) }
+    /// Takes up calls until one is under way, none is left, or others have waited long enough.
+    ///
+    /// A loop, not a chain of calls: what is answered at once comes back here by `finish`, and a client may have sent
+    /// thousands of such.
+    private func takeCalls() {
+        guard !isTakingCalls else { return }
+        isTakingCalls = true
+        defer { isTakingCalls = false }
+        for _ in 0..<Self.callsInARow {
+            guard wantsBytes else { return }
+            do {
+                guard let frame = try frames.nextFrame() else { return readOn() }
+                requestBegan = nil
+                isBusy = true
+                callBytes = frame.count
+                parse(frame)
+            } catch {
+                return refuseAndClose(
+                    Refusal(
+                        "too-long", errno: 90, "the request is too long",
+                        reason: "a request has at most \(FrameSplitter.requestBytesMax >> 20) MiB"))
             }
-            return .success((call, object))
-        } catch {
-            return .failure(error)
         }
+        channel?.eventLoop.execute { self.takeCalls() }
     }
 
-    private func take(_ parsed: Result<Parsed, CallError>) {
+    private func readOn() {
+        requestBegan = frames.pendingByteCount > 0 ? requestBegan ?? .now : nil
+        guard isReadHeld else { return }
+        isReadHeld = false
+        channel?.read()
+    }
+
+    private func parse(_ frame: FrameSplitter.Frame) {
+        guard frame.count > Self.bigFrame, let channel else { return take(ParsedCall.parse(frame)) }
+        broker.pool.runIfActive(eventLoop: channel.eventLoop) { ParsedCall.parse(frame) }
+            .whenSuccess { self.take($0) }
+    }
+
+    private func take(_ parsed: Result<ParsedCall, CallError>) {
         guard !isClosing else { return }
-        account(frames.pendingByteCount)
         switch parsed {
-        case .success(let (call, object)): broker.receive(call, object: object, from: self)
+        case .success(let parsed): broker.receive(parsed.call, object: parsed.object, from: self)
         case .failure(let error):
             // Nobody knows what the peer meant, or where its next call begins.
             refuseAndClose(Refusal("protocol", errno: 71, "\(error)"))
         }
     }
 
+    // MARK: Answers
+
     /// Sends a reply that is not the last one.
-    func stream(_ reply: Reply) {
-        // A client that does not read misses progress, not memory of ours.
-        guard isWritable else { return }
+    /// - Returns: false if the client does not read: it misses the reply, and we need no memory for it.
+    @discardableResult
+    func stream(_ reply: Reply) -> Bool {
+        guard isWritable else { return false }
         write(reply)
+        return true
+    }
+
+    /// Refuses the call under way, later: whoever asks too often is answered so often and no oftener.
+    func finish(_ reply: Reply?, after delay: TimeAmount) {
+        channel?.eventLoop.scheduleTask(in: delay) { self.finish(reply) }
     }
 
     /// Answers the call under way (nil: it wanted no answer) and takes up the next one.
     func finish(_ reply: Reply?) {
         if let reply { write(reply) }
         isBusy = false
-        next()
-        guard isReadHeld, !isBusy, let channel else { return }
-        isReadHeld = false
-        channel.read()
+        callBytes = 0
+        accountRequests()
+        takeCalls()
     }
 
     private func write(_ reply: Reply) {
         guard let channel, !isClosing else { return }
-        channel.writeAndFlush(ByteBuffer(bytes: reply.json.frame), promise: nil)
+        let frame = reply.json.frame
+        guard broker.answerBytes + frame.count <= Broker.answerBytesMax else {
+            // All who do not read have filled the budget together; whoever wants more of it is one of them.
+            return close()
+        }
+        accountAnswer(frame.count)
+        if answerStalled == nil { answerStalled = .now }
+        channel.writeAndFlush(ByteBuffer(bytes: frame)).whenComplete { _ in
+            self.accountAnswer(-frame.count)
+            self.answerStalled = self.answerBytes > 0 ? .now : nil
+        }
     }
 
     private func refuseAndClose(_ refusal: Refusal) {
@@ -156,9 +196,31 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
         channel.close(promise: nil)
     }
 
-    private func account(_ bytes: Int) {
-        broker.account(bytes - accounted)
-        accounted = bytes
+    /// Ends a connection whose client keeps us waiting.
+    func checkPatience(now: ContinuousClock.Instant) {
+        if let answerStalled, now - answerStalled > Self.patience { return close() }
+        guard let requestBegan, !isBusy, now - requestBegan > Self.patience else { return }
+        refuseAndClose(
+            Refusal(
+                "timeout", errno: 110, "the request did not come to its end",
+                reason: "a request must be complete within \(Self.patience.components.seconds) s"))
+    }
+
+    // MARK: Budgets
+
+    private var hasRoom: Bool { peer.map(broker.hasRoomForRequests) ?? false }
+
+    private func accountRequests() {
+        guard let peer else { return }
+        let bytes = frames.pendingByteCount + callBytes
+        broker.accountRequest(bytes - requestBytes, of: peer)
+        requestBytes = bytes
+    }
+
+    private func accountAnswer(_ change: Int) {
+        guard answerBytes + change >= 0 else { return }
+        broker.answerBytes += change
+        answerBytes += change
     }
 
     func close() { channel?.close(promise: nil) }

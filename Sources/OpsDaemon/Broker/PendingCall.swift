@@ -32,7 +32,15 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
 
     var durationMicroseconds: Int64 { Int64((ContinuousClock.now - started) / .microseconds(1)) }
 
-    func finish(_ reply: Reply) { client?.finish(call.oneway ? nil : reply) }
+    /// Called once, when it is over, whoever is still there to hear of it.
+    var whenFinished: (() -> Void)?
+
+    func finish(_ reply: Reply) {
+        let whenFinished = whenFinished
+        self.whenFinished = nil
+        client?.finish(call.oneway ? nil : reply)
+        whenFinished?()
+    }
 }
 
 /// One run of a scenario: known by its id until it is forgotten, whoever asked for it.

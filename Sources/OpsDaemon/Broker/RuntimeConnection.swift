@@ -1,5 +1,5 @@
 import ControlAPI
-import Foundation
+import Dispatch
 import Glibc
 import NIOCore
 import NIOPosix
@@ -15,6 +15,12 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     /// What is under way, by serial. The last answer to a request removes it.
     private(set) var waiting: [Int64: Answer] = [:]
     private var lastSerial: Int64 = 0
+    private var isWindowTaken = false
+    /// Requests that wait for the window, with their objects.
+    private var windowQueue: [(RuntimeRequest, [UInt8])] = []
+    /// Above this size, no client should wait for the copy of somebody else's object.
+    private static let largeObject = 1 << 20
+    private static let copies = DispatchQueue(label: "opsd.window")
     private var frames = FrameSplitter(limit: Int(Int32.max))
     private var channel: (any Channel)?
     private var hasEnded: String?
@@ -50,23 +56,46 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
         lastSerial += 1
         var request = RuntimeRequest(
             serial: lastSerial, method: method, parameters: parameters, uid: uid, isOwnerOnly: isOwnerOnly)
-        if let object, process.window.put(object) {
-            request.parameters = parameters.setting("object", to: "")
-            request.objectByteCount = object.count
-            waiting[lastSerial] = { [process] reply, added, removed in
-                if !reply.continues { process.window.empty() }
-                answer(reply, added, removed)
-            }
-        } else {
-            // What came as text goes on as it came.
-            if let object, parameters["object"]?.string?.isEmpty != false {
-                request.parameters = parameters.setting(
-                    "object", to: .string(Data(object).base64EncodedString()))
-            }
+        guard let object, object.count <= ObjectWindow.byteCount else {
             waiting[lastSerial] = answer
+            write(request)
+            return lastSerial
         }
-        channel?.writeAndFlush(ByteBuffer(bytes: request.json.frame), promise: nil)
+        request.parameters = parameters.setting("object", to: "")
+        request.objectByteCount = object.count
+        waiting[lastSerial] = { [self] reply, added, removed in
+            if !reply.continues { windowIsFree() }
+            answer(reply, added, removed)
+        }
+        pass(request, object)
         return lastSerial
+    }
+
+    private func write(_ request: RuntimeRequest) {
+        channel?.writeAndFlush(ByteBuffer(bytes: request.json.frame), promise: nil)
+    }
+
+    // MARK: The window
+
+    /// Sends a request once its object lies in the window.
+    private func pass(_ request: RuntimeRequest, _ object: [UInt8]) {
+        guard !isWindowTaken else { return windowQueue.append((request, object)) }
+        isWindowTaken = true
+        guard object.count > Self.largeObject, let channel else {
+            process.window.put(object)
+            return write(request)
+        }
+        Self.copies.async { [process] in
+            process.window.put(object)
+            channel.eventLoop.execute { self.write(request) }
+        }
+    }
+
+    private func windowIsFree() {
+        isWindowTaken = false
+        guard !windowQueue.isEmpty else { return }
+        let (request, object) = windowQueue.removeFirst()
+        pass(request, object)
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -69,10 +69,14 @@ final class RuntimeServer {
             followers.start(request)
         default:
             let thread = RuntimeServer.isQuery(request.method) ? query : control
-            let object = try object(of: request)
+            guard request.objectByteCount.map(ObjectWindow.canHold) ?? true else {
+                throw SystemFailure("a request of the broker", errno: EPROTO)
+            }
             requests.open(request.serial)
-            thread.run(serial: request.serial) { [host, writer, requests] in
+            thread.run(serial: request.serial) { [host, window, writer, requests] in
                 defer { requests.close(request.serial) }
+                // Here, not where frames are read: a large object keeps nobody waiting but those behind it.
+                let object = request.objectByteCount.map { window.read($0) }
                 do throws(Refusal) {
                     let result = try host.handle(request, object: object) {
                         requests.isCancelled(request.serial)
@@ -83,15 +87,6 @@ final class RuntimeServer {
                 }
             }
         }
-    }
-
-    /// The object that a request has left in the window.
-    private func object(of request: RuntimeRequest) throws -> [UInt8]? {
-        guard let count = request.objectByteCount else { return nil }
-        guard let object = window.read(count) else {
-            throw SystemFailure("a request of the broker", errno: EPROTO)
-        }
-        return object
     }
 
     private static func isQuery(_ method: String) -> Bool {

@@ -60,7 +60,8 @@ struct ListeningSocket: Sendable {
         }
         // As under systemd: members of the group may connect, and so does whoever may look. Without the group, only we.
         if let group, chown(path, uid_t.max, group) == 0 { chmod(path, 0o660) }
-        guard listen(descriptor, 128) == 0 else {
+        // As systemd does: the kernel cuts it to net.core.somaxconn.
+        guard listen(descriptor, 4096) == 0 else {
             close(descriptor)
             throw StartFailure("listen: \(String(cString: strerror(errno)))")
         }

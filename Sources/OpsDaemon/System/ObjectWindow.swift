@@ -1,22 +1,22 @@
 import CShim
+import ControlAPI
 import Glibc
 
 /// Memory that the broker shares with one runtime, in which an object file passes from one to the other: as text in a
 /// request, a megabyte would be written, sent, received, searched and copied several times over.
 ///
-/// It holds one object at a time; one that finds it taken, or is larger, goes as text. The broker never reads what lies
-/// here, for the runtime may have been damaged by what ran in it; and the size is sealed, so that nothing the runtime
-/// does can take pages away under the broker.
+/// It holds one object at a time; others wait, as they would for the one thread that registers. The broker never reads
+/// what lies here, for the runtime may have been damaged by what ran in it; and the size is sealed, so that nothing the
+/// runtime does can take pages away under the broker.
 ///
 /// Invariant: `memory` is one shared mapping of `byteCount` bytes, which lives as long as the window.
 ///
-/// Unchecked: the broker's is confined to its loop, the runtime's to its main thread.
+/// Unchecked: the broker writes for one request at a time, and the runtime reads for that one only.
 final class ObjectWindow: @unchecked Sendable {
-    static let byteCount = 4 << 20
+    /// No request has a larger object: this is what its base 64 decodes to. Memory is taken only as it is written.
+    static let byteCount = FrameSplitter.requestBytesMax / 4 * 3
 
     private let memory: UnsafeMutableRawBufferPointer
-    /// The broker's: an object lies here that the runtime may not have read yet.
-    private var isTaken = false
 
     /// Maps the file behind a descriptor, which stays the caller's.
     init(descriptor: CInt, isWritable: Bool) throws(StartFailure) {
@@ -45,20 +45,13 @@ final class ObjectWindow: @unchecked Sendable {
         StartFailure("cannot share memory with the runtime: \(call): \(String(cString: strerror(errno)))")
     }
 
-    /// The broker hands over an object. - Returns: false if it must go as text.
-    func put(_ object: [UInt8]) -> Bool {
-        guard !isTaken, object.count <= memory.count else { return false }
-        isTaken = true
-        memory.copyBytes(from: object)
-        return true
-    }
+    /// The broker hands over an object, on any thread, but one at a time.
+    /// - Precondition: it is no larger than the window.
+    func put(_ object: [UInt8]) { memory.copyBytes(from: object) }
 
-    /// The runtime has answered: it does not look at the object any more.
-    func empty() { isTaken = false }
+    static func canHold(_ count: Int) -> Bool { (0...byteCount).contains(count) }
 
-    /// The runtime takes a copy. - Returns: nil for a number of bytes that cannot lie here.
-    func read(_ count: Int) -> [UInt8]? {
-        guard (0...memory.count).contains(count) else { return nil }
-        return Array(memory.prefix(count))
-    }
+    /// The runtime takes a copy.
+    /// - Precondition: `canHold(count)`.
+    func read(_ count: Int) -> [UInt8] { Array(memory.prefix(count)) }
 }
