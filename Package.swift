@@ -83,8 +83,11 @@ let package = Package(
         .target(
             name: "Lab",
             dependencies: [
-                "ControlAPI", "OpsHost", "OpsCore", "Netsim", .product(name: "GRDB", package: "GRDB.swift"),
+                "ControlAPI", "OpsHost", "OpsCore", "Netsim",
+                .product(name: "Crypto", package: "swift-crypto"),
+                .product(name: "GRDB", package: "GRDB.swift"),
             ],
+            resources: ["report.css", "report.js"].map { .embedInCode("Report/Assets/\($0)") },
             swiftSettings: common),
         // What was acknowledged, on disk. Knows neither clients nor the runtime.
         .target(

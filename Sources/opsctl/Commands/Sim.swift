@@ -8,7 +8,8 @@ struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
         subcommands: [
-            SimRun.self, SimCheck.self, SimSweep.self, SimList.self, SimResult.self, SimCancel.self,
+            SimRun.self, SimCheck.self, SimReport.self, SimSweep.self, SimList.self, SimResult.self,
+            SimCancel.self,
         ],
         defaultSubcommand: SimRun.self)
 }
