@@ -15,6 +15,7 @@ struct OpsdCommand: ParsableCommand {
         version: Product.version)
 
     @Option(help: "Where to listen.") var socket = Product.defaultSocketPath
+    @Option(help: "Where metrics may be scraped, over HTTP (default: nowhere).") var metricsSocket: String?
     @Option(help: "Where registrations are kept (default: $STATE_DIRECTORY).") var stateDir: String?
     @Option(
         help:
@@ -55,8 +56,8 @@ struct OpsdCommand: ParsableCommand {
         ops_keep_freed_memory()
         try BrokerRole.run(
             BrokerOptions(
-                socketPath: socket, stateDirectory: stateDir ?? environment("STATE_DIRECTORY"), source: source
-            ))
+                socketPath: socket, stateDirectory: stateDir ?? environment("STATE_DIRECTORY"),
+                metricsPath: metricsSocket, source: source))
     }
 
     private func check(_ source: ConfigurationSource) throws {

@@ -53,7 +53,7 @@ extension RuntimeHost {
         case .mapFollow:
             throw Refusal("unsupported", errno: 95, "'\(request.method)' has no single answer")
         case .registryMonitor, .simulationRun, .simulationList, .simulationResult, .simulationCancel,
-            .daemonStatus:
+            .daemonStatus, .daemonMetrics:
             throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")
         }
     }

@@ -21,6 +21,7 @@ package enum Method: String, CaseIterable, Sendable {
     case simulationResult = "io.opsd.Simulation.Result"
     case simulationCancel = "io.opsd.Simulation.Cancel"
     case daemonStatus = "io.opsd.Daemon.Status"
+    case daemonMetrics = "io.opsd.Daemon.Metrics"
 
     /// What a method shows or does, and so whom it is for (DESIGN §9).
     package enum Access: Sendable {
@@ -35,7 +36,7 @@ package enum Method: String, CaseIterable, Sendable {
     package var access: Access {
         switch self {
         case .registryList, .registryMonitor, .programList, .mapList, .linkList, .simulationList,
-            .daemonStatus:
+            .daemonStatus, .daemonMetrics:
             .everybody
         case .registryDump, .programDumpXlated, .programDumpJited, .mapDump, .mapLookup, .mapFollow:
             .owner

@@ -76,9 +76,8 @@ extension Broker {
         if case .recordAfter(let leftOut) = verdict {
             journal.say("\(leftOut) more refusals of uid \(peer.uid) were not recorded", priority: .warning)
         }
-        journal.record(
-            HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text), peer: peer,
-            priority: .warning)
+        record(
+            HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text), peer: peer)
     }
 
     /// What the runtime has to know of the configuration.

@@ -8,6 +8,8 @@ import Registry
 struct BrokerOptions: Sendable {
     var socketPath: String
     var stateDirectory: String?
+    /// Where metrics are scraped; nil: nowhere but at systemd's socket, if there is one.
+    var metricsPath: String?
     var source: ConfigurationSource
 }
 
@@ -49,10 +51,13 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     /// Calls that the present runtime works on, by serial.
     var underWay: [Int64: PendingCall] = [:]
     private var connections: [ObjectIdentifier: ClientConnection] = [:]
-    private var monitors: [ObjectIdentifier: ClientConnection] = [:]
+    private var monitors: [ObjectIdentifier: Monitor] = [:]
+    private(set) var requestMetrics = RequestMetrics()
+    /// Records so far, by kind.
+    private(set) var events: [String: Int] = [:]
     private let started = ContinuousClock.now
     private let connectionsMax: Int
-    private var requestBytes = 0
+    private(set) var requestBytes = 0
     var answerBytes = 0
     /// We are about to end: no call is taken up any more.
     var isStopping = false
@@ -124,6 +129,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         abandonVerification(of: client)
     }
 
+    var clientsBetweenCalls: [ClientConnection] { connections.values.filter(\.isBetweenCalls) }
+
     /// The peer's request may grow further.
     func hasRoomForRequests(of peer: Peer) -> Bool {
         guard requestBytes <= Self.requestBytesMax else { return false }
@@ -158,6 +165,10 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
                 Reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface)))
         }
         let pending = PendingCall(call, object: object, method, peer: peer, client: client)
+        pending.whenFinished = { [unowned self, unowned pending] reply in
+            requestMetrics.count(method, pending.age, isRefused: reply.error != nil)
+            if pending.isInside { passTurnstile(after: pending) }
+        }
         do throws(Refusal) { try admit(method, peer) } catch { return refuse(pending, error) }
         checkObject(pending) { [self] in answer($0) }
     }
@@ -165,6 +176,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     func answer(_ pending: PendingCall) {
         switch pending.method {
         case .daemonStatus: pending.finish(Reply((try? JSONValue(encoding: status)) ?? [:]))
+        case .daemonMetrics: pending.finish(Reply(["text": .string(metricsText)]))
         case .registryMonitor: monitor(pending)
         case .mapFollow: follow(pending)
         case .simulationRun: startRun(pending)
@@ -178,18 +190,22 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     }
 
     private func submitInTurn(_ pending: PendingCall) {
-        let uid = pending.peer.uid
-        guard !rules.access.isUnlimited(uid) else { return submit(pending) }
-        pending.whenFinished = { [unowned self] in
-            if let next = turnstile.leave(uid) { submit(next) }
-        }
-        if turnstile.enter(pending) { submit(pending) }
+        guard !rules.access.isUnlimited(pending.peer.uid) else { return submit(pending) }
+        guard turnstile.enter(pending) else { return }
+        pending.isInside = true
+        submit(pending)
+    }
+
+    private func passTurnstile(after pending: PendingCall) {
+        guard let next = turnstile.leave(pending.peer.uid) else { return }
+        next.isInside = true
+        submit(next)
     }
 
     private func monitor(_ pending: PendingCall) {
         guard let client = pending.client else { return }
         guard pending.call.more else { return client.finish(Reply(.expectedMore)) }
-        monitors[ObjectIdentifier(client)] = client
+        monitors[ObjectIdentifier(client)] = Monitor(client: client)
     }
 
     var status: DaemonStatus {
@@ -232,8 +248,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     func record(_ event: HostEvent, peer: Peer? = nil, priority: Journal.Priority? = nil) {
         let isTrouble = ["eject", "quarantine", "refuse"].contains(event.event)
         journal.record(event, peer: peer, priority: priority ?? (isTrouble ? .warning : .notice))
-        let reply = Reply(["event": event.json], continues: true)
-        for client in monitors.values { client.stream(reply) }
+        events[event.event, default: 0] += 1
+        for monitor in monitors.values { monitor.tell(event) }
         notifier.status(statusLine)
     }
 

@@ -18,7 +18,9 @@ enum BrokerRole {
         let rules: Rules
         do { rules = try options.source.read() } catch { throw StartFailure(error.text) }
         let (keeper, book) = try openRegistry(options.stateDirectory, journal)
-        let listening = try ListeningSocket.open(path: options.socketPath, group: rules.access.groupID)
+        let passed = try PassedDescriptors.take()
+        let listening = try ListeningSocket.open(
+            passed.control, orAt: options.socketPath, group: rules.access.groupID)
         if !keeper.isDurable {
             journal.say("no state directory: registrations end with this process", priority: .notice)
         }
@@ -32,9 +34,12 @@ enum BrokerRole {
             rules, loop: loop, pool: pool, storage: Storage(keeper, loop: loop), journal: journal,
             notifier: notifier)
         let server = try listen(listening, broker, group).wait()
+        let scrapes = try MetricsServer.start(
+            passed.metrics, options.metricsPath, rules.access.groupID, broker)
         broker.onFirstUp = {
             // Only now is anybody answered: what is to be restored has been.
             server.setOption(.autoRead, value: true).whenComplete { _ in server.read() }
+            for client in passed.clients { adopt(client, broker) }
             notifier.ready(broker.statusLine)
             journal.say("ready: \(broker.statusLine)")
         }
@@ -42,7 +47,12 @@ enum BrokerRole {
         if let interval = notifier.watchdogInterval { watch(loop, notifier, interval) }
 
         let signals = Signals(
-            stop: { loop.execute { stop(broker, server, listening) } },
+            stop: {
+                loop.execute {
+                    Shutdown(broker: broker, servers: [server, scrapes?.channel].compactMap { $0 })
+                        .begin(removing: [listening, scrapes?.socket].compactMap { $0?.ownPath })
+                }
+            },
             reload: { reload(broker, from: options.source) })
         withExtendedLifetime(signals) { dispatchMain() }
     }
@@ -84,31 +94,38 @@ enum BrokerRole {
                     try channel.pipeline.syncOperations.addHandler(ClientConnection(broker: broker))
                 }
             }
-            // What a socket's buffer holds in one read: an object file comes in a megabyte of text.
-            .childChannelOption(.recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: 256 << 10))
-            .childChannelOption(.writeBufferWaterMark, value: .init(low: 256 << 10, high: 1 << 20))
+            .childChannelOption(.recvAllocator, value: receiveBuffers)
+            .childChannelOption(.writeBufferWaterMark, value: answerBuffers)
             .withBoundSocket(socket.descriptor)
     }
+
+    /// Goes on with a client of the process before us.
+    private static func adopt(_ descriptor: CInt, _ broker: Broker) {
+        ClientBootstrap(group: broker.loop)
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(ClientConnection(broker: broker))
+                }
+            }
+            .channelOption(.recvAllocator, value: receiveBuffers)
+            .channelOption(.writeBufferWaterMark, value: answerBuffers)
+            .withConnectedSocket(descriptor)
+            .whenFailure { error in
+                close(descriptor)
+                broker.journal.say("a client could not be taken over: \(error)", priority: .warning)
+            }
+    }
+
+    /// What a socket's buffer holds in one read: an object file comes in a megabyte of text.
+    private static let receiveBuffers = FixedSizeRecvByteBufferAllocator(capacity: 256 << 10)
+    private static let answerBuffers = ChannelOptions.Types.WriteBufferWaterMark(
+        low: 256 << 10, high: 1 << 20)
 
     /// The loop that serves clients is what has to be alive; the runtime's health is the supervisor's business.
     private static func watch(_ loop: any EventLoop, _ notifier: Notifier, _ interval: Duration) {
         let nanoseconds = Int64(interval / .nanoseconds(1))
         loop.scheduleRepeatedTask(initialDelay: .zero, delay: .nanoseconds(nanoseconds)) { _ in
             notifier.alive()
-        }
-    }
-
-    private static func stop(_ broker: Broker, _ server: any Channel, _ listening: ListeningSocket) {
-        broker.notifier.stopping()
-        broker.journal.say("stopping")
-        server.close(promise: nil)
-        if let path = listening.ownPath { unlink(path) }
-        // What has been asked for and can be done in a moment is done; simulations are not waited for.
-        let deadline = ContinuousClock.now + .seconds(5)
-        broker.loop.scheduleRepeatedTask(initialDelay: .zero, delay: .milliseconds(20)) { _ in
-            guard broker.isIdle || ContinuousClock.now > deadline else { return }
-            broker.supervisor.stop()
-            broker.storage.drain().whenComplete { _ in exit(0) }
         }
     }
 

@@ -39,6 +39,18 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
         self.broker = broker
     }
 
+    /// Nothing is under way between us and the client, so that somebody else can go on with it.
+    var isBetweenCalls: Bool {
+        !isBusy && !isClosing && frames.pendingByteCount == 0 && answerBytes == 0
+    }
+
+    /// The socket; nil once it is closed.
+    var descriptor: CInt? {
+        try? channel?.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) {
+            $0
+        }
+    }
+
     var isWritable: Bool { channel?.isWritable ?? false }
 
     // MARK: From the socket

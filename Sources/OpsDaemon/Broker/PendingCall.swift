@@ -30,16 +30,19 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
         self.client = client
     }
 
-    var durationMicroseconds: Int64 { Int64((ContinuousClock.now - started) / .microseconds(1)) }
+    var age: Duration { ContinuousClock.now - started }
+    var durationMicroseconds: Int64 { Int64(age / .microseconds(1)) }
 
+    /// The runtime works on it in its uid's turn.
+    var isInside = false
     /// Called once, when it is over, whoever is still there to hear of it.
-    var whenFinished: (() -> Void)?
+    var whenFinished: ((Reply) -> Void)?
 
     func finish(_ reply: Reply) {
         let whenFinished = whenFinished
         self.whenFinished = nil
         client?.finish(call.oneway ? nil : reply)
-        whenFinished?()
+        whenFinished?(reply)
     }
 }
 

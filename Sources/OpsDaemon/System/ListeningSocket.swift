@@ -1,4 +1,3 @@
-import CSystemd
 import ControlAPI
 import Glibc
 
@@ -9,16 +8,11 @@ struct ListeningSocket: Sendable {
     /// Of the socket file that we made, and so remove; nil: it is systemd's.
     let ownPath: String?
 
-    static func open(path: String, group: UInt32?) throws(StartFailure) -> ListeningSocket {
-        let passed = sd_listen_fds(1)
-        if passed > 1 { throw StartFailure("systemd passed \(passed) sockets, expected 1") }
-        if passed == 1 {
-            // sd_listen_fds has set close-on-exec. SD_LISTEN_FDS_START is 3.
-            guard sd_is_socket_unix(3, CInt(SOCK_STREAM.rawValue), 1, nil, 0) > 0 else {
-                throw StartFailure("the socket that systemd passed is not a listening Unix stream socket")
-            }
-            return ListeningSocket(descriptor: 3, ownPath: nil)
-        }
+    /// - Parameter passed: systemd's, which goes before `path`.
+    static func open(
+        _ passed: CInt?, orAt path: String, group: UInt32?
+    ) throws(StartFailure) -> ListeningSocket {
+        if let passed { return ListeningSocket(descriptor: passed, ownPath: nil) }
         try clearTheWay(path)
         return ListeningSocket(descriptor: try bind(path, group), ownPath: path)
     }

@@ -17,6 +17,21 @@ struct Notifier: Sendable {
     func stopping() { send("STOPPING=1\nSTATUS=stopping") }
     func alive() { send("WATCHDOG=1") }
 
+    /// Leaves clients with systemd, which hands them to whoever runs next; on `stop` it closes them. Returns once it has
+    /// them.
+    func store(_ clients: [CInt]) {
+        // The kernel passes at most 253 descriptors in one message.
+        for start in stride(from: 0, to: clients.count, by: 200) {
+            let some = clients[start..<min(start + 200, clients.count)]
+            let message = "FDSTORE=1\nFDNAME=\(PassedDescriptors.clientName)"
+            some.withUnsafeBufferPointer { fds in
+                _ = sd_pid_notify_with_fds(0, 0, message, fds.baseAddress, CUnsignedInt(fds.count))
+            }
+        }
+        let timeoutMicroseconds: UInt64 = 2_000_000
+        if !clients.isEmpty { sd_notify_barrier(0, timeoutMicroseconds) }
+    }
+
     func reloading() {
         var now = timespec()
         clock_gettime(CLOCK_MONOTONIC, &now)

@@ -18,7 +18,7 @@ struct Opsctl: ParsableCommand {
         subcommands: [
             Register.self, Unregister.self, Update.self, Show.self, Dump.self, Check.self, Prog.self,
             MapCommand.self,
-            BTFCommand.self, LinkCommand.self, Sim.self, Daemon.self,
+            BTFCommand.self, LinkCommand.self, Sim.self, Daemon.self, Monitor.self, Metrics.self,
         ])
 
     @OptionGroup var global: GlobalOptions
