@@ -21,6 +21,9 @@ package final class MemoryKeeper: RegistryKeeper, @unchecked Sendable {  // Used
         return changes.map { _ in nil }
     }
 
+    /// Nobody could read it who comes after us.
+    package func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32]) {}
+
     package func object(_ sha256: String) throws(Refusal) -> [UInt8] {
         guard let bytes = objects[sha256] else {
             throw .unreadable("object \(sha256) is not known")

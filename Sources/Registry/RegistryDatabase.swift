@@ -173,22 +173,17 @@ final class RegistryDatabase {
 
     // MARK: Marks
 
-    /// What is about to be restored; together with what was marked before, if that did not end.
-    func mark(_ ids: [UInt32]) throws(Failure) {
+    /// Sets the marks of some registrations, and takes away those of others.
+    func mark(_ attempts: [UInt32: Int], ended: [UInt32]) throws(Failure) {
         try RegistryDatabase.run {
             try queue.write { db in
-                let statement = try db.cachedStatement(
-                    sql: """
-                        INSERT INTO restoring (id, attempts) VALUES (?, 1)
-                        ON CONFLICT (id) DO UPDATE SET attempts = attempts + 1
-                        """)
-                for id in ids { try statement.execute(arguments: [Int64(id)]) }
+                let removal = try db.cachedStatement(sql: "DELETE FROM restoring WHERE id = ?")
+                for id in ended { try removal.execute(arguments: [Int64(id)]) }
+                let insertion = try db.cachedStatement(
+                    sql: "INSERT OR REPLACE INTO restoring (id, attempts) VALUES (?, ?)")
+                for (id, count) in attempts { try insertion.execute(arguments: [Int64(id), count]) }
             }
         }
-    }
-
-    func clearMarks() throws(Failure) {
-        try RegistryDatabase.run { try queue.write { try $0.execute(sql: "DELETE FROM restoring") } }
     }
 
     /// How often each was begun and not ended.

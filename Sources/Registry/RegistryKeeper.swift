@@ -9,6 +9,10 @@ package protocol RegistryKeeper: AnyObject, Sendable {
     /// - Returns: why each was not kept, nil where it was.
     func commit(_ changes: [RegistryChange]) -> [Refusal?]
 
+    /// Notes, before they are restored, how often each of these registrations has been begun without an end; forgets
+    /// `ended`. What cannot be noted is restored all the same.
+    func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32])
+
     /// - Throws: EIO, with the reason, for an object that is not there or not what its hash says.
     func object(_ sha256: String) throws(Refusal) -> [UInt8]
 }

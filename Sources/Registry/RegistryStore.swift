@@ -72,6 +72,11 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
         return bytes
     }
 
+    package func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32]) {
+        // Without a mark, what would crash both processes is not recognised: no reason to leave it out.
+        try? database?.mark(attempts, ended: ended)
+    }
+
     // MARK: Commits
 
     package func commit(_ changes: [RegistryChange]) -> [Refusal?] {

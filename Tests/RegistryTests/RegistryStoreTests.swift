@@ -115,7 +115,7 @@ struct RegistryStoreTests {
         let (store, book, report) = try fixture.open()
         #expect(book.entries == [5: entry])
         #expect(report == RecoveryReport())
-        try #require(store.database).mark([5])
+        store.markRestoring([5: 1], ended: [])
         #expect(try #require(store.database).marks() == [5: 1])
     }
 

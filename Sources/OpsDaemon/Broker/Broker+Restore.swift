@@ -5,10 +5,70 @@ import Registry
 
 /// A new runtime is filled from the book, under the same ids.
 extension Broker {
+    /// Groups whose marks go to disk together.
+    private static let groupsPerMark = 64
+    /// A registration whose restoring ended with the daemon itself this often, lastly alone, is left out.
+    private static let attemptsMax = 4
+
+    /// What a new runtime gets. Before a group's turn a mark on disk says so: should we end with the runtime, the next
+    /// daemon restores one by one what was marked, and leaves out what that happens with again and again.
     func restorePlan() -> [RuntimeSupervisor.RestorePlan] {
-        book.restorable.map { group in
-            RuntimeSupervisor.RestorePlan(ids: group.ids) { [self] in restoreRequest(group) }
+        restoredIDs = []
+        let groups = book.restorable
+        let suspects = groups.filter { group in group.ids.contains { interrupted[$0] != nil } }
+        let others = groups.filter { group in !group.ids.contains { interrupted[$0] != nil } }
+        var batches = suspects.map { [$0] }
+        for start in stride(from: 0, to: others.count, by: Self.groupsPerMark) {
+            batches.append(Array(others[start..<min(start + Self.groupsPerMark, others.count)]))
         }
+        var ended: [UInt32] = []
+        var plan: [RuntimeSupervisor.RestorePlan] = []
+        for batch in batches {
+            let ids = batch.flatMap(\.ids)
+            let attempts = Dictionary(
+                ids.map { ($0, (interrupted[$0] ?? 0) + 1) }, uniquingKeysWith: { first, _ in first })
+            for (index, group) in batch.enumerated() {
+                let before = ended
+                plan.append(
+                    RuntimeSupervisor.RestorePlan(ids: group.ids) { [self] in
+                        guard index == 0 else { return restoreRequest(group) }
+                        return storage.markRestoring(attempts, ended: before).flatMap { [self] in
+                            restoreRequest(group)
+                        }
+                    })
+            }
+            ended = ids
+        }
+        lastMarked = ended
+        return plan
+    }
+
+    /// Everything that can be is in use.
+    func hasRestored() {
+        interrupted = [:]
+        _ = storage.markRestoring([:], ended: lastMarked)
+    }
+
+    /// What an earlier daemon left: FAILED ones get another chance, for this one may be a later version, or the disk mended.
+    func takeOver(_ book: RegistryBook, interrupted: [UInt32: Int]) {
+        self.book = book
+        self.interrupted = interrupted
+        for var entry in book.failed where !entry.isQuarantined {
+            entry.failure = nil
+            self.book.apply(RegistryChange(put: [entry]))
+            retried.insert(entry.id)
+        }
+        let given = interrupted.filter { $0.value >= Self.attemptsMax }.keys.sorted()
+        quarantine(given, because: "the daemon ended \(Self.attemptsMax) times while it was being restored")
+    }
+
+    /// Whether all registrations that a call names are in use again, while others are not yet.
+    func isAvailable(_ pending: PendingCall) -> Bool {
+        guard [.registryList, .registryDump].contains(pending.method),
+            let selector: Selector = try? pending.call.parameters.decode(), !selector.isEmpty
+        else { return false }
+        let found = book.select(selector)
+        return !found.isEmpty && found.allSatisfy { $0.failure != nil || restoredIDs.contains($0.id) }
     }
 
     /// Reads the object; nil: it cannot be read, and its registrations are marked so.
@@ -28,6 +88,10 @@ extension Broker {
 
     func restored(_ reply: RestoreReply) {
         for registration in reply.restored {
+            restoredIDs.insert(registration.id)
+            if retried.remove(registration.id) != nil, let entry = book.entries[registration.id] {
+                keepUnasked(RegistryChange(put: [entry]))
+            }
             record(
                 HostEvent(
                     "restore", id: registration.id, name: registration.name,
@@ -54,9 +118,14 @@ extension Broker {
             priority: .error)
     }
 
+    /// - Parameter reason: how the runtime ended.
     func quarantine(_ ids: [UInt32], reason: String) {
+        quarantine(ids, because: "the runtime was \(reason) over it")
+    }
+
+    private func quarantine(_ ids: [UInt32], because reason: String) {
         let entries = ids.compactMap {
-            book.failing($0, reason: "quarantined: the runtime was \(reason) over it", isQuarantined: true)
+            book.failing($0, reason: "quarantined: \(reason)", isQuarantined: true)
         }
         keepUnasked(RegistryChange(put: entries))
         for entry in entries {

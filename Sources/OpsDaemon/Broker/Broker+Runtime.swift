@@ -11,7 +11,10 @@ extension Broker {
     private static let deathsMax = 2
 
     func submit(_ pending: PendingCall) {
-        guard supervisor.phase == .up, let connection = supervisor.connection else {
+        let phase = supervisor.phase
+        guard let connection = supervisor.connection,
+            phase == .up || (phase == .restoring && isAvailable(pending))
+        else {
             guard queue.count < Self.queueMax else {
                 return pending.finish(
                     Reply(
@@ -72,7 +75,8 @@ extension Broker {
 
     // MARK: Death
 
-    func runtimeDied(_ reason: String) {
+    func runtimeDied(_ end: RuntimeEnd) {
+        let reason = end.text
         let interrupted = underWay.sorted { $0.key < $1.key }.map(\.value)
         underWay = [:]
         let work =
@@ -86,10 +90,10 @@ extension Broker {
                 "restore", reason: "the runtime process was \(reason)\(work)",
                 text: "the runtime process was \(reason) and is restarted"), priority: .error)
         let isAlone = interrupted.count == 1
-        for pending in interrupted { interruptedByDeath(pending, reason, isAlone: isAlone) }
+        for pending in interrupted { interruptedByDeath(pending, end, isAlone: isAlone) }
     }
 
-    private func interruptedByDeath(_ pending: PendingCall, _ reason: String, isAlone: Bool) {
+    private func interruptedByDeath(_ pending: PendingCall, _ end: RuntimeEnd, isAlone: Bool) {
         if let id = pending.holds { release(id) }
         // It is off the disk, so the next runtime does not get it back.
         if let entry = pending.removal {
@@ -97,16 +101,18 @@ extension Broker {
             return release(entry.id)
         }
         pending.deaths += 1
-        let mayRepeat = pending.method.isIdempotent && pending.deaths < Self.deathsMax
+        // A run that was alone when its runtime crashed is not tried on another.
+        let isGuilty = isAlone && !end.isFromOutside && pending.run?.uses.isEmpty == false
+        let mayRepeat = pending.method.isIdempotent && pending.deaths < Self.deathsMax && !isGuilty
         guard !mayRepeat else {
             queue.append(pending)
             return
         }
-        if isAlone, let run = pending.run, !run.uses.isEmpty { quarantine(run.uses, reason: reason) }
+        if isAlone, let run = pending.run, !run.uses.isEmpty { quarantine(run.uses, reason: end.text) }
         let changes = pending.method.isIdempotent ? nil : "nothing was changed"
         let refusal = Refusal(
             "runtime", errno: Int(EIO), "the runtime died while it worked on '\(pending.method.rawValue)'",
-            reason: "its process was \(reason)" + (pending.deaths > 1 ? ", for the second time" : ""),
+            reason: "its process was \(end.text)" + (pending.deaths > 1 ? ", for the second time" : ""),
             suggestion: [changes, "'journalctl -u opsd' has the record"].compactMap { $0 }.joined(
                 separator: "; "))
         if pending.run != nil { endRun(pending, Reply(refusal)) } else { pending.finish(Reply(refusal)) }

@@ -41,6 +41,14 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     private var turnstile = Turnstile()
     var audit = RefusalAudit()
     var book = RegistryBook()
+    /// Registrations that the present runtime has been given back.
+    var restoredIDs: Set<UInt32> = []
+    /// Registrations that an earlier daemon ended over, and how often.
+    var interrupted: [UInt32: Int] = [:]
+    /// Registrations whose marks are on disk.
+    var lastMarked: [UInt32] = []
+    /// FAILED ones that are tried again.
+    var retried: Set<UInt32> = []
     /// Registrations in use that are not stored yet: nobody has been told of them.
     var unstored: Set<UInt32> = []
     /// Registrations that are being changed, with the calls that wait for it.
@@ -61,9 +69,6 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     var answerBytes = 0
     /// We are about to end: no call is taken up any more.
     var isStopping = false
-    /// Called once, when the first runtime is up.
-    var onFirstUp: () -> Void = {}
-    private var hasBeenUp = false
 
     init(
         _ rules: Rules, loop: any EventLoop, pool: NIOThreadPool, storage: Storage, journal: Journal,
@@ -82,8 +87,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     }
 
     /// Starts the runtime; on the loop.
-    func start(book: RegistryBook) {
-        self.book = book
+    func start(book: RegistryBook, interrupted: [UInt32: Int]) {
+        takeOver(book, interrupted: interrupted)
         supervisor.settings = { [unowned self] in runtimeSettings }
         supervisor.plan = { [unowned self] in restorePlan() }
         supervisor.onEvent = { [unowned self] in tell($0, serial: $1) }
@@ -255,10 +260,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     func runtimeIsUp() {
         notifier.status(statusLine)
-        if !hasBeenUp {
-            hasBeenUp = true
-            onFirstUp()
-        }
+        hasRestored()
         let waiting = queue
         queue = []
         for pending in waiting { submit(pending) }

@@ -17,7 +17,7 @@ enum BrokerRole {
         let notifier = Notifier()
         let rules: Rules
         do { rules = try options.source.read() } catch { throw StartFailure(error.text) }
-        let (keeper, book) = try openRegistry(options.stateDirectory, journal)
+        let (keeper, book, interrupted) = try openRegistry(options.stateDirectory, journal)
         let passed = try PassedDescriptors.take()
         let listening = try ListeningSocket.open(
             passed.control, orAt: options.socketPath, group: rules.access.groupID)
@@ -36,14 +36,14 @@ enum BrokerRole {
         let server = try listen(listening, broker, group).wait()
         let scrapes = try MetricsServer.start(
             passed.metrics, options.metricsPath, rules.access.groupID, broker)
-        broker.onFirstUp = {
-            // Only now is anybody answered: what is to be restored has been.
+        loop.execute {
+            broker.start(book: book, interrupted: interrupted)
+            // However much there is to restore: a call that concerns what is not back yet waits for it.
             server.setOption(.autoRead, value: true).whenComplete { _ in server.read() }
             for client in passed.clients { adopt(client, broker) }
             notifier.ready(broker.statusLine)
             journal.say("ready: \(broker.statusLine)")
         }
-        loop.execute { broker.start(book: book) }
         if let interval = notifier.watchdogInterval { watch(loop, notifier, interval) }
 
         let signals = Signals(
@@ -60,8 +60,8 @@ enum BrokerRole {
     /// Reads what is kept, and says what was not as it had been left.
     private static func openRegistry(
         _ directory: String?, _ journal: Journal
-    ) throws -> (any RegistryKeeper, RegistryBook) {
-        guard let directory else { return (MemoryKeeper(), RegistryBook()) }
+    ) throws -> (any RegistryKeeper, RegistryBook, interrupted: [UInt32: Int]) {
+        guard let directory else { return (MemoryKeeper(), RegistryBook(), [:]) }
         do throws(Refusal) {
             let store = try RegistryStore(directory: directory)
             let (book, report) = try store.open()
@@ -77,13 +77,13 @@ enum BrokerRole {
                         text: "the state directory cannot be written: changes are refused until it can"),
                     priority: .error)
             }
-            return (store, book)
+            return (store, book, report.interrupted)
         } catch {
             throw StartFailure([error.text, error.reason].compactMap { $0 }.joined(separator: ": "))
         }
     }
 
-    /// Accepts nobody yet; connections wait in the kernel.
+    /// Accepts nobody yet: connections wait in the kernel until the broker has begun.
     private static func listen(
         _ socket: ListeningSocket, _ broker: Broker, _ group: MultiThreadedEventLoopGroup
     ) -> EventLoopFuture<any Channel> {

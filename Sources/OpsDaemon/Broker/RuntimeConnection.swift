@@ -23,12 +23,12 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private static let copies = DispatchQueue(label: "opsd.window")
     private var frames = FrameSplitter(limit: Int(Int32.max))
     private var channel: (any Channel)?
-    private var hasEnded: String?
+    private var hasEnded: RuntimeEnd?
     private var hasClosed = false
     /// News, with the serial of the request that brought them about.
     var onEvent: (HostEvent, Int64?) -> Void = { _, _ in }
     /// The process has ended and all it ever said has been heard. Called once.
-    var onDeath: (String) -> Void = { _ in }
+    var onDeath: (RuntimeEnd) -> Void = { _ in }
 
     init(_ process: RuntimeProcess) {
         self.process = process
@@ -36,7 +36,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     /// Takes over the descriptor.
     func start(on loop: any EventLoop) -> EventLoopFuture<Void> {
-        process.whenEnded { reason in loop.execute { self.ended(reason) } }
+        process.whenEnded { end in loop.execute { self.ended(end) } }
         return ClientBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -130,17 +130,17 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    private func ended(_ reason: String) {
-        hasEnded = reason
+    private func ended(_ end: RuntimeEnd) {
+        hasEnded = end
         dieIfOver()
     }
 
     private func dieIfOver() {
-        guard hasClosed, let reason = hasEnded else { return }
+        guard hasClosed, let end = hasEnded else { return }
         hasEnded = nil
         hasClosed = false
         waiting = [:]
-        onDeath(reason)
+        onDeath(end)
     }
 
     func close() { channel?.close(promise: nil) }

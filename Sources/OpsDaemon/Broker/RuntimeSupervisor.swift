@@ -7,7 +7,7 @@ import NIOCore
 ///
 /// ```
 /// down ──start──▶ restoring ──all groups answered──▶ up
-///   ▲                │ dies: the group being restored is quarantined
+///   ▲                │ crashes, or is killed twice: the group being restored is quarantined
 ///   └────────────────┴──────────── dies ──────────────┘
 /// ```
 final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event loop.
@@ -24,7 +24,11 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     private var quickDeaths = 0
     private var startTime = ContinuousClock.now
     private var restoringIDs: [UInt32] = []
+    /// What was being restored when the last runtime was killed from outside, which tells nothing of it the first time.
+    private var suspectIDs: [UInt32] = []
     private var isPingUnanswered = false
+    /// We have killed it ourselves.
+    private var hasHung = false
 
     private static let quickDeath = Duration.seconds(10)
     private static let pingInterval = TimeAmount.seconds(5)
@@ -38,7 +42,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     var onRestored: (RestoreReply) -> Void = { _ in }
     /// What was being restored when the runtime died.
     var onQuarantine: ([UInt32], String) -> Void = { _, _ in }
-    var onDeath: (String) -> Void = { _ in }
+    var onDeath: (RuntimeEnd) -> Void = { _ in }
     var onUp: () -> Void = {}
 
     struct RestorePlan: Sendable {
@@ -64,7 +68,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         startTime = .now
         let process: RuntimeProcess
         do { process = try RuntimeProcess.start() } catch {
-            return died(error.text)
+            return died(RuntimeEnd(error))
         }
         let connection = RuntimeConnection(process)
         self.connection = connection
@@ -75,6 +79,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
             switch result {
             case .success:
                 self.configure()
+                self.ping()
                 self.restore(self.plan()[...])
             case .failure: kill(process.pid, SIGKILL)
             }
@@ -92,7 +97,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         guard phase == .restoring, let connection else { return }
         guard let group = groups.first else {
             phase = .up
-            ping()
+            suspectIDs = []
             return onUp()
         }
         group.request().whenSuccess { request in
@@ -109,18 +114,23 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         }
     }
 
-    private func died(_ reason: String) {
+    private func died(_ end: RuntimeEnd) {
         guard phase != .stopped else { return }
         connection?.close()
         connection = nil
         phase = .down
         isPingUnanswered = false
         restarts += 1
-        onDeath(reason)
+        onDeath(end)
         if !restoringIDs.isEmpty {
-            onQuarantine(restoringIDs, reason)
+            if end.isFromOutside, !hasHung, suspectIDs != restoringIDs {
+                suspectIDs = restoringIDs
+            } else {
+                onQuarantine(restoringIDs, end.text)
+            }
             restoringIDs = []
         }
+        hasHung = false
         quickDeaths = ContinuousClock.now - startTime < Self.quickDeath ? quickDeaths + 1 : 0
         // The first ones at once; a runtime that cannot even start must not keep the machine busy.
         let delay = quickDeaths <= 3 ? 0 : min(5000, 100 << min(quickDeaths, 10))
@@ -130,7 +140,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     // MARK: Health
 
     private func ping() {
-        guard phase == .up, let connection else { return }
+        guard phase == .up || phase == .restoring, let connection else { return }
         if isPingUnanswered {
             return hung("it did not answer for \(Self.pingInterval.nanoseconds / 1_000_000_000) s")
         }
@@ -148,6 +158,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     private func hung(_ why: String) {
         guard let connection else { return }
         onEvent(HostEvent("restore", reason: why, text: "the runtime hangs and is killed: \(why)"), nil)
+        hasHung = true
         kill(connection.process.pid, SIGKILL)
     }
 

@@ -50,6 +50,10 @@ final class Storage: Sendable {
         }
     }
 
+    func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32]) -> EventLoopFuture<Void> {
+        run { [keeper] in keeper.markRestoring(attempts, ended: ended) }
+    }
+
     func object(_ sha256: String) -> EventLoopFuture<[UInt8]> {
         run { [keeper] in try keeper.object(sha256) }
     }

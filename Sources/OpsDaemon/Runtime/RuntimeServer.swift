@@ -68,6 +68,7 @@ final class RuntimeServer {
         case Method.mapFollow.rawValue:
             followers.start(request)
         default:
+            RuntimeServer.crashIfTold(request)
             let thread = RuntimeServer.isQuery(request.method) ? query : control
             guard request.objectByteCount.map(ObjectWindow.canHold) ?? true else {
                 throw SystemFailure("a request of the broker", errno: EPROTO)
@@ -87,6 +88,18 @@ final class RuntimeServer {
                 }
             }
         }
+    }
+
+    /// A test's way to a registration that no runtime survives: the variable that $OPSD_TEST_CRASH_ON_RESTORE names.
+    private static func crashIfTold(_ request: RuntimeRequest) {
+        #if DEBUG
+            guard request.method == RuntimeVerb.restore.rawValue,
+                let victim = environment("OPSD_TEST_CRASH_ON_RESTORE"),
+                let parameters: RestoreParameters = try? request.parameters.decode(),
+                parameters.items.contains(where: { $0.variable == victim })
+            else { return }
+            abort()
+        #endif
     }
 
     private static func isQuery(_ method: String) -> Bool {

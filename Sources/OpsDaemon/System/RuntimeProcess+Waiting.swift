@@ -11,12 +11,12 @@ extension RuntimeProcess {
     }
 
     /// Waits for the end, on a thread of its own, and tells why it came.
-    func whenEnded(_ body: @escaping @Sendable (String) -> Void) {
+    func whenEnded(_ body: @escaping @Sendable (RuntimeEnd) -> Void) {
         let pid = pid
         let thread = Thread {
             var status: CInt = 0
             while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-            body(RuntimeProcess.describe(status))
+            body(RuntimeEnd(status: status))
         }
         thread.name = "wait for runtime"
         thread.start()

@@ -70,10 +70,29 @@ struct RuntimeProcess: Sendable {
         return (window, high)
     }
 
-    static func describe(_ status: CInt) -> String {
+}
+
+/// How a runtime process ended.
+struct RuntimeEnd: Sendable {
+    /// After "the process was" or "it".
+    var text: String
+    /// SIGKILL: somebody's decision (an operator's, the kernel's for want of memory), not a fault of what ran there.
+    var isFromOutside: Bool
+
+    init(status: CInt) {
         let signal = status & 0x7f
-        if signal == 0 { return "exited with status \((status >> 8) & 0xff)" }
+        isFromOutside = signal == SIGKILL
+        guard signal != 0 else {
+            text = "exited with status \((status >> 8) & 0xff)"
+            return
+        }
         let name = strsignal(signal).map { String(cString: $0) } ?? "?"
-        return "killed by signal \(signal) (\(name))"
+        text = "killed by signal \(signal) (\(name))"
+    }
+
+    /// It did not even begin.
+    init(_ failure: StartFailure) {
+        text = failure.text
+        isFromOutside = true
     }
 }

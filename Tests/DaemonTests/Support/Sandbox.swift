@@ -85,8 +85,9 @@ final class Sandbox {
 
     // MARK: The daemon
 
-    func start(_ arguments: String...) throws {
+    func start(_ arguments: String..., environment: [String: String] = [:]) throws {
         let process = Process()
+        process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = URL(filePath: Sandbox.opsd)
         process.arguments = ["--socket", socket] + arguments
         let log = folder.appending(path: "log").path

@@ -1,0 +1,125 @@
+import ControlAPI
+import Foundation
+import Testing
+
+/// What comes back after a death, and what is left out.
+@Suite("Restore", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+struct RestoreTests {
+    private func states(_ sandbox: Sandbox) throws -> [String: String] {
+        let items = try sandbox.opsctl("-j", "show").json()["result"] as? [[String: Any]] ?? []
+        return Dictionary(
+            items.compactMap { item in
+                guard let name = item["name"] as? String, let state = item["state"] as? String else {
+                    return nil
+                }
+                return (name, state)
+            }, uniquingKeysWith: { first, _ in first })
+    }
+
+    private func status(_ sandbox: Sandbox) throws -> [String: Any] {
+        try #require(try sandbox.opsctl("-j", "daemon", "status").json()["result"] as? [String: Any])
+    }
+
+    @Test("one that no runtime survives costs one restart and is quarantined; the others are in use")
+    func quarantinesWhatCrashesTheRuntime() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        try sandbox.start("--state-dir", state)
+        #expect(try sandbox.opsctl("register", try Example.cubic.get()).status == 0)
+        #expect(try sandbox.opsctl("register", try Example.reno.get()).status == 0)
+        sandbox.stop()
+        try sandbox.start("--state-dir", state, environment: ["OPSD_TEST_CRASH_ON_RESTORE": "cubic"])
+        #expect(try states(sandbox) == ["cubic": "FAILED", "reno": "INUSE"])
+        #expect(try status(sandbox)["restarts"] as? Int == 1)
+        #expect(try status(sandbox)["quarantined"] as? Int == 1)
+        #expect(
+            try sandbox.opsctl("show", "name", "cubic").stdout.contains("quarantined: the runtime was killed")
+        )
+        #expect(sandbox.log.contains("OPS_EVENT=quarantine"))
+        sandbox.stop()
+        // It stays so, whoever starts next, until it is unregistered.
+        try sandbox.start("--state-dir", state)
+        #expect(try states(sandbox) == ["cubic": "FAILED", "reno": "INUSE"])
+        #expect(try sandbox.opsctl("unregister", "name", "cubic").status == 0)
+        #expect(try sandbox.opsctl("register", try Example.cubic.get()).status == 0)
+        #expect(try states(sandbox) == ["cubic": "INUSE", "reno": "INUSE"])
+    }
+
+    @Test("a run that was alone when its runtime crashed costs one restart")
+    func quarantinesWhatALoneRunUses() throws {
+        let sandbox = try Sandbox()
+        // Swift's own handler would print a backtrace and, the signal being ours, go on.
+        try sandbox.start(environment: ["SWIFT_BACKTRACE": "enable=no"])
+        #expect(try sandbox.opsctl("register", try Example.cubic.get()).status == 0)
+        #expect(try sandbox.opsctl("register", try Example.reno.get()).status == 0)
+        let scenario = ServiceTests.scenario.replacing("2s", with: "36000s")
+        let client = try Client(path: sandbox.socket)
+        var hasKilled = false
+        #expect(throws: ClientError.self) {
+            try client.call(
+                Call(
+                    Method.simulationRun.rawValue,
+                    try JSONValue(encoding: RunParameters(scenario: scenario, file: "s.yaml")), more: true)
+            ) { _ in
+                guard !hasKilled, let victim = try? sandbox.runtimePID() else { return }
+                hasKilled = true
+                kill(victim, SIGABRT)
+            }
+        }
+        #expect(hasKilled)
+        #expect(try states(sandbox) == ["cubic": "FAILED", "reno": "INUSE"])
+        #expect(try status(sandbox)["restarts"] as? Int == 1)
+    }
+
+    @Test("what could not be restored is tried again by the next daemon")
+    func triesAgainWhatFailed() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state")
+        try sandbox.start("--state-dir", state.path)
+        #expect(try sandbox.opsctl("register", try Example.cubic.get()).status == 0)
+        sandbox.stop()
+        let objects = state.appending(path: "objects")
+        let name = try #require(
+            try FileManager.default.contentsOfDirectory(atPath: objects.path).first { $0.hasSuffix(".o") })
+        let away = state.appending(path: name)
+        try FileManager.default.moveItem(at: objects.appending(path: name), to: away)
+        try sandbox.start("--state-dir", state.path)
+        #expect(try states(sandbox) == ["cubic": "FAILED"])
+        #expect(try sandbox.opsctl("show").stdout.contains("No such file"))
+        sandbox.stop()
+        try FileManager.default.moveItem(at: away, to: objects.appending(path: name))
+        for _ in 0..<2 {
+            try sandbox.start("--state-dir", state.path)
+            #expect(try states(sandbox) == ["cubic": "INUSE"])
+            sandbox.stop()
+        }
+    }
+
+    @Test("links come back under their ids")
+    func keepsLinkIDs() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        let source = try String(
+            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
+        let linked = try Example.compile(
+            "linked", source: source.replacing("SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")"))
+        try sandbox.start("--state-dir", state)
+        for _ in 0..<2 {
+            #expect(try sandbox.opsctl("register", linked).status == 0)
+            #expect(try sandbox.opsctl("unregister", "name", "reno").status == 0)
+        }
+        #expect(try sandbox.opsctl("register", linked).status == 0)
+        let before = try sandbox.opsctl("-j", "link", "show").stdout
+        #expect(before.contains("\"id\":3"))
+        kill(try #require(try sandbox.runtimePID()), SIGKILL)
+        try sandbox.eventually("another runtime is up") { try sandbox.runtimePID() != nil }
+        #expect(try sandbox.opsctl("-j", "link", "show").stdout == before)
+        sandbox.stop()
+        try sandbox.start("--state-dir", state)
+        #expect(try sandbox.opsctl("-j", "link", "show").stdout == before)
+        #expect(try sandbox.opsctl("link", "detach", "id", "3").status == 0)
+        sandbox.stop()
+        try sandbox.start("--state-dir", state)
+        #expect(try states(sandbox).isEmpty)
+    }
+}
