@@ -137,7 +137,9 @@ let package = Package(
             name: "RegistryTests",
             dependencies: ["Registry", "ControlAPI", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: common),
-        .testTarget(name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI"], swiftSettings: common),
+        .testTarget(
+            name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI", "Netsim", "OpsCore"],
+            swiftSettings: common),
         .testTarget(
             name: "LabTests", dependencies: ["Lab", "OpsHost", "ControlAPI", "Netsim", "OpsCore"],
             swiftSettings: common),

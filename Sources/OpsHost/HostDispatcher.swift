@@ -28,6 +28,7 @@ extension RuntimeHost {
             return try update(
                 try RuntimeHost.decode(parameters), object: object, uid: request.uid, isCancelled: isCancelled
             )
+        case .registryUsers: return try RuntimeHost.encode(try users(try RuntimeHost.decode(parameters)))
         case .registryDump: return try RuntimeHost.encode(try dump(try RuntimeHost.decode(parameters)))
         case .programList:
             let records = try programs(try RuntimeHost.decode(parameters))
@@ -52,8 +53,8 @@ extension RuntimeHost {
             return try detach(id)
         case .mapFollow:
             throw Refusal("unsupported", errno: 95, "'\(request.method)' has no single answer")
-        case .registryMonitor, .simulationRun, .simulationList, .simulationResult, .simulationCancel,
-            .daemonStatus, .daemonMetrics:
+        case .registryMonitor, .registryWait, .simulationRun, .simulationList, .simulationResult,
+            .simulationCancel, .simulationWatch, .daemonStatus, .daemonMetrics:
             throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")
         }
     }

@@ -48,13 +48,31 @@ extension HostEvent {
         case .unregister: (kind, text) = ("unregister", "unregistered \(what)\(number)")
         case .eject:
             (kind, text) = ("eject", "ejected \(what)\(number): \(event.reason ?? "no reason given")")
+        case .rollback:
+            (kind, text) = (
+                "rollback", "put back \(what)\(number), which the ejected one had replaced on trial"
+            )
         case .refuse: (kind, text) = ("refuse", "refused '\(name)': \(event.error?.text ?? "")")
         case .typeRefused:
             (kind, text) = ("refuse", "refused a type of subsystem '\(name)': \(event.error?.text ?? "")")
         }
         self.init(
             kind, id: event.id, name: event.name, subsystem: event.type, objectSha256: event.objectSHA256,
-            errno: event.error.map { Int($0.errno) }, reason: event.reason ?? event.error?.reason, text: text)
+            errno: event.error.map { Int($0.errno) }, reason: event.reason ?? event.error?.reason,
+            restored: event.restored, text: text)
+    }
+}
+
+extension ControlAPI.RegistrationUser {
+    init(_ user: OpsCore.RegistrationUser) {
+        switch user.kind {
+        case .registration: self.init(kind: "registration", uid: user.uid)
+        case .link(let id): self.init(kind: "link", id: id, uid: user.uid)
+        case .fallback(let link): self.init(kind: "fallback", id: link, uid: user.uid)
+        case .world(let label, let flows):
+            self.init(kind: "simulation", id: label?.id, name: label?.name, flows: flows, uid: user.uid)
+        case .other(let references): self.init(kind: "other", uid: user.uid, refs: references)
+        }
     }
 }
 

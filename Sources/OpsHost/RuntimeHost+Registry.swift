@@ -92,17 +92,25 @@ extension RuntimeHost {
     ) throws(Refusal) -> HostResult {
         let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
         let wanted = try parameters.selector.required()
+        let trial = try parameters.trialS.map { (seconds) throws(Refusal) in try Trials.duration(seconds) }
         let options = LoadOptions(
             maps: parameters.map.map { [$0] }, uid: uid, loadedAt: RuntimeHost.now, isCancelled: isCancelled)
         return try refusing { () throws(OpsError) in
-            let old = try runtime.registrations(wanted).map(\.id)
             let object = try runtime.load(bytes, name: parameters.file ?? "object", options: options)
             defer { try? runtime.close(object: object.id) }
-            let info = try runtime.update(
-                wanted, object: object.id, map: parameters.map, expected: parameters.expect)
+            let (old, info) = try runtime.update(
+                wanted, object: object.id, map: parameters.map, expected: parameters.expect,
+                onTrial: trial != nil)
+            if let trial { begin(Trials.Trial(fallback: old.id, end: .now + trial), of: info.id) }
             let updated = described([info])
-            return HostResult(RegistrationsReply(updated).json, added: updated, removed: old)
+            return HostResult(RegistrationsReply(updated).json, added: updated, removed: [old.id])
         }
+    }
+
+    package func users(_ selector: Selector) throws(Refusal) -> UsersReply {
+        let wanted = try selector.required()
+        let users = try refusing { () throws(OpsError) in try runtime.users(of: wanted) }
+        return UsersReply(users: users.map { ControlAPI.RegistrationUser($0) })
     }
 
     package func dump(_ selector: Selector) throws(Refusal) -> DumpReply {
@@ -176,7 +184,7 @@ extension RuntimeHost {
             Registration(
                 id: info.id, name: info.name, kernelStructOps: info.type, opsName: info.opsName ?? "",
                 state: info.state.name, refs: info.refs, linkID: info.linkID, objectSha256: info.objectSHA256,
-                variable: names[info.id] ?? info.name)
+                variable: names[info.id] ?? info.name, trial: trials.record(of: info.id))
         }
     }
 

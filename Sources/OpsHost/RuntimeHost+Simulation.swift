@@ -78,14 +78,22 @@ extension RuntimeHost {
     /// Runs to the end.
     ///
     /// - Parameters:
+    ///   - live: connections get what their `cc` means when they begin; see `Simulation.Options`.
+    ///   - id: what `users` calls the run.
     ///   - outputs: what is written while it runs.
     ///   - progress: called now and then, on the world's thread; false ends the run early.
     package func simulate(
-        _ scenario: ParsedScenario, timing: Bool = false, uid: UInt32 = 0,
-        outputs: SimulationOutputs = SimulationOutputs(),
+        _ scenario: ParsedScenario, timing: Bool = false, live: Bool = false, uid: UInt32 = 0,
+        id: UInt32? = nil, outputs: SimulationOutputs = SimulationOutputs(),
         progress: @escaping @Sendable (RunStatus) -> Bool
     ) throws(Refusal) -> JSONValue {
-        let outcome = try run(scenario, timing: timing, uid: uid, outputs: outputs, progress: progress)
+        var options = Simulation.Options()
+        options.timing = timing
+        options.live = live
+        options.uid = uid
+        options.label = id.map { WorldLabel(id: $0, name: scenario.name) }
+        options.outputs = outputs
+        let outcome = try run(scenario, options, progress: progress)
         guard case .finished(let bytes) = outcome else {
             throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
         }
@@ -101,9 +109,10 @@ extension RuntimeHost {
         _ scenario: ParsedScenario, at point: StopPoint, outputs: SimulationOutputs = SimulationOutputs(),
         progress: @escaping @Sendable (RunStatus) -> Bool
     ) throws(Refusal) -> JSONValue {
-        var outputs = outputs
-        outputs.stop = point
-        switch try run(scenario, outputs: outputs, progress: progress) {
+        var options = Simulation.Options()
+        options.outputs = outputs
+        options.outputs.stop = point
+        switch try run(scenario, options, progress: progress) {
         case .stopped(let dump): return JSONValue(dump)
         case .cancelled: throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
         case .finished:
@@ -114,13 +123,9 @@ extension RuntimeHost {
     }
 
     private func run(
-        _ scenario: ParsedScenario, timing: Bool = false, uid: UInt32 = 0, outputs: SimulationOutputs,
+        _ scenario: ParsedScenario, _ options: Simulation.Options,
         progress: @escaping @Sendable (RunStatus) -> Bool
     ) throws(Refusal) -> Simulation.Outcome {
-        var options = Simulation.Options()
-        options.timing = timing
-        options.uid = uid
-        options.outputs = outputs
         let simulation = Simulation(
             scenario.scenario, runtime: runtime, subsystem: congestionControl, options: options)
         let (name, duration) = (scenario.name, scenario.durationSeconds)

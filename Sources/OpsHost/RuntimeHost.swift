@@ -11,9 +11,13 @@ package final class RuntimeHost: Sendable {
     let runtime: OpsRuntime
     /// The one subsystem so far.
     let congestionControl = TCPCongestionControl()
+    let trials = Trials()
+    /// As given to `init`; for news that the runtime itself does not know of.
+    let onEvent: @Sendable (HostEvent) -> Void
 
     /// - Parameter onEvent: told about each change of state, on the thread that made it; must not call the host.
     package init(onEvent: @escaping @Sendable (HostEvent) -> Void = { _ in }) throws(Refusal) {
+        self.onEvent = onEvent
         runtime = OpsRuntime(
             configuration: OpsRuntime.Configuration(onEvent: { event in
                 if let event = HostEvent(event) { onEvent(event) }

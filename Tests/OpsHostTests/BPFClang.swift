@@ -1,7 +1,7 @@
 import Foundation
 
 /// Compiles BPF C in a directory of its own, so that no path of this machine gets into the object.
-final class BPFClang {
+final class BPFClang: Sendable {
     /// Headers of the examples.
     static let examples = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
         .deletingLastPathComponent().appending(path: "Examples/include")

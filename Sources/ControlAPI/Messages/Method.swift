@@ -6,6 +6,8 @@ package enum Method: String, CaseIterable, Sendable {
     case registryUpdate = "io.opsd.Registry.Update"
     case registryDump = "io.opsd.Registry.Dump"
     case registryMonitor = "io.opsd.Registry.Monitor"
+    case registryUsers = "io.opsd.Registry.Users"
+    case registryWait = "io.opsd.Registry.Wait"
     case programList = "io.opsd.Program.List"
     case programDumpXlated = "io.opsd.Program.DumpXlated"
     case programDumpJited = "io.opsd.Program.DumpJited"
@@ -20,6 +22,7 @@ package enum Method: String, CaseIterable, Sendable {
     case simulationList = "io.opsd.Simulation.List"
     case simulationResult = "io.opsd.Simulation.Result"
     case simulationCancel = "io.opsd.Simulation.Cancel"
+    case simulationWatch = "io.opsd.Simulation.Watch"
     case daemonStatus = "io.opsd.Daemon.Status"
     case daemonMetrics = "io.opsd.Daemon.Metrics"
 
@@ -35,13 +38,14 @@ package enum Method: String, CaseIterable, Sendable {
 
     package var access: Access {
         switch self {
-        case .registryList, .registryMonitor, .programList, .mapList, .linkList, .simulationList,
-            .daemonStatus, .daemonMetrics:
+        case .registryList, .registryMonitor, .registryUsers, .registryWait, .programList, .mapList,
+            .linkList, .simulationList, .daemonStatus, .daemonMetrics:
             .everybody
         case .registryDump, .programDumpXlated, .programDumpJited, .mapDump, .mapLookup, .mapFollow:
             .owner
         case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .linkDetach,
-            .simulationRun, .simulationResult, .simulationCancel:
+            .simulationRun, .simulationResult, .simulationCancel,
+            .simulationWatch:
             .administrators
         }
     }

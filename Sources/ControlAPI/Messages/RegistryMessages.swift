@@ -27,11 +27,26 @@ package struct Registration: Codable, Equatable, Sendable {
     package var variable: String?
     /// Why it is FAILED.
     package var reason: String?
+    /// It is on trial: what it has replaced comes back if it is ejected.
+    package var trial: Trial?
+
+    package struct Trial: Codable, Equatable, Sendable {
+        /// Id of what it has replaced.
+        package var fallback: UInt32
+        package var leftS: Double
+
+        package init(fallback: UInt32, leftS: Double) {
+            self.fallback = fallback
+            self.leftS = leftS
+        }
+    }
 
     package init(
         id: UInt32, name: String, kernelStructOps: String, opsName: String, state: String, refs: Int,
-        linkID: UInt32? = nil, objectSha256: String, variable: String? = nil, reason: String? = nil
+        linkID: UInt32? = nil, objectSha256: String, variable: String? = nil, reason: String? = nil,
+        trial: Trial? = nil
     ) {
+        self.trial = trial
         self.id = id
         self.name = name
         self.kernelStructOps = kernelStructOps
@@ -53,6 +68,10 @@ package struct Registration: Codable, Equatable, Sendable {
         ]
         if let variable { json = json.setting("variable", to: .string(variable)) }
         if let reason { json = json.setting("reason", to: .string(reason)) }
+        if let trial {
+            json = json.setting(
+                "trial", to: ["fallback": .integer(Int64(trial.fallback)), "left_s": .double(trial.leftS)])
+        }
         return json
     }
 }
@@ -76,11 +95,14 @@ package struct RegisterParameters: Codable, Sendable {
     package var file: String?
     /// A detached Ed25519 signature over the object's bytes, in base64.
     package var signature: String?
+    /// The registrations end with the connection.
+    package var transient: Bool?
 
     package init(
         object: String, maps: [String]? = nil, keepGoing: Bool? = nil, file: String? = nil,
-        signature: String? = nil
+        signature: String? = nil, transient: Bool? = nil
     ) {
+        self.transient = transient
         self.object = object
         self.signature = signature
         self.maps = maps
@@ -98,12 +120,15 @@ package struct UpdateParameters: Codable, Sendable {
     package var file: String?
     /// As of `RegisterParameters`.
     package var signature: String?
+    /// Seconds in which an ejection brings the old one back.
+    package var trialS: Double?
 
     package init(
         _ selector: Selector, object: String, map: String? = nil, expect: UInt32? = nil, file: String? = nil,
-        signature: String? = nil
+        signature: String? = nil, trialS: Double? = nil
     ) {
         self.signature = signature
+        self.trialS = trialS
         self.id = selector.id
         self.name = selector.name
         self.object = object
@@ -130,6 +155,65 @@ package struct RegistrationsReply: Codable, Sendable {
         guard let failures, !failures.isEmpty else { return json }
         return json.setting(
             "failures", to: .array(failures.map { ["map": .string($0.map), "error": $0.error.json] }))
+    }
+}
+
+/// One who holds references to a registration.
+package struct RegistrationUser: Codable, Equatable, Sendable {
+    /// `registration`, `link`, `fallback`, `simulation` or `other`.
+    package var kind: String
+    /// Of the link, or of the run.
+    package var id: UInt32?
+    /// Of the run's scenario.
+    package var name: String?
+    /// Connections of the simulation that use it now.
+    package var flows: Int?
+    package var uid: UInt32?
+    package var refs: Int
+
+    package init(
+        kind: String, id: UInt32? = nil, name: String? = nil, flows: Int? = nil, uid: UInt32? = nil,
+        refs: Int = 1
+    ) {
+        self.kind = kind
+        self.id = id
+        self.name = name
+        self.flows = flows
+        self.uid = uid
+        self.refs = refs
+    }
+}
+
+package struct UsersReply: Codable, Sendable {
+    package var users: [RegistrationUser]
+    package init(users: [RegistrationUser]) { self.users = users }
+}
+
+/// How a registration ended.
+package struct RegistrationEnd: Codable, Equatable, Sendable {
+    package var id: UInt32
+    package var name: String
+    /// `unregister`, `detach`, `eject` or `failed`.
+    package var kind: String
+    package var reason: String?
+
+    package init(id: UInt32, name: String, kind: String, reason: String? = nil) {
+        self.id = id
+        self.name = name
+        self.kind = kind
+        self.reason = reason
+    }
+
+    /// For people.
+    package var text: String {
+        let what =
+            switch kind {
+            case "unregister": "unregistered"
+            case "detach": "detached"
+            case "eject": "ejected"
+            default: "failed"
+            }
+        return "\(name) id \(id) \(what)" + (reason.map { ": \($0)" } ?? "")
     }
 }
 

@@ -6,10 +6,22 @@ package struct RunParameters: Codable, Sendable {
     package var timing: Bool?
     /// Texts of the files that the scenario names, by name.
     package var files: [String: String]?
+    /// Connections get what their `cc` means when they begin.
+    package var live: Bool?
+    /// Answered at once; the run goes on without its connection.
+    package var detach: Bool?
+    /// Of those that wait the highest is next; 0 if not given.
+    package var priority: Int?
+    /// The run's id, which the broker tells the runtime.
+    package var run: UInt32?
 
     package init(
-        scenario: String, file: String? = nil, timing: Bool? = nil, files: [String: String]? = nil
+        scenario: String, file: String? = nil, timing: Bool? = nil, files: [String: String]? = nil,
+        live: Bool? = nil, detach: Bool? = nil, priority: Int? = nil
     ) {
+        self.live = live
+        self.detach = detach
+        self.priority = priority
         self.scenario = scenario
         self.file = file
         self.timing = timing
@@ -21,8 +33,9 @@ package struct RunParameters: Codable, Sendable {
 package struct RunStatus: Codable, Equatable, Sendable {
     package var id: UInt32
     package var scenario: String
-    /// `running`, `done`, `failed` or `cancelled`.
+    /// `queued`, `running`, `done`, `failed` or `cancelled`.
     package var state: String
+    package var priority: Int?
     /// Simulated seconds reached, and wanted.
     package var atS: Double
     package var durationS: Double

@@ -111,14 +111,17 @@ package struct HostEvent: Codable, Equatable, Sendable {
     package var durationUs: Int64?
     /// Whose key has signed the object.
     package var signer: String?
+    /// Of an ejection: id of what took its place again, since it was on trial.
+    package var restored: UInt32?
     /// One sentence for people.
     package var text: String
 
     package init(
         _ event: String, id: UInt32? = nil, name: String? = nil, subsystem: String? = nil,
         objectSha256: String? = nil, errno: Int? = nil, reason: String? = nil, durationUs: Int64? = nil,
-        text: String
+        restored: UInt32? = nil, text: String
     ) {
+        self.restored = restored
         self.event = event
         self.id = id
         self.name = name

@@ -3,17 +3,28 @@ internal import KernelABI
 internal import OpsCore
 
 /// The congestion controls that one world knows, by number: built-ins and instances of registrations.
+///
+/// Names and what they mean are kept apart: a flow has the number of a name, and a connection the attachment that the name
+/// meant when it began. In a live world the meaning changes, and connections under way keep what they have.
 final class ControlTable {
     struct Entry {
-        /// The ops name, or `ControlSpec.key` with values.
-        let name: String
         fileprivate(set) var attachment: Attachment
         /// Hex of the object file; nil for a built-in.
         let objectSHA256: String?
         /// Keeps the instance's memory, and counts its flows.
         let ops: WorldInstance.Ops?
     }
-    private(set) var entries: [Entry] = []
+    private struct Name {
+        /// The ops name, or `ControlSpec.key` with values.
+        let name: String
+        /// What a connection that begins now gets.
+        var entry: UInt32
+    }
+    /// By `Attachment.number`; nil: given up, to be used again.
+    private var entries: [Entry?] = []
+    private var names: [Name] = []
+    /// Follows the registrations; nil: what the world found when it was made stays.
+    var live: LiveControls?
     private let builtins: UnsafeMutablePointer<tcp_congestion_ops>
     /// Stands before the ops of a watched world.
     private var watch: OpWatch?
@@ -26,8 +37,7 @@ final class ControlTable {
             (builtins + index).initialize(to: ops)
         }
         for (index, name) in Self.builtinNames.enumerated() {
-            let attachment = Attachment(ops: builtins + index, block: nil, number: UInt32(index))
-            entries.append(Entry(name: name, attachment: attachment, objectSHA256: nil, ops: nil))
+            add(name: name, ops: builtins + index, block: nil, objectSHA256: nil, instance: nil)
         }
     }
 
@@ -38,17 +48,27 @@ final class ControlTable {
         name: String, ops: UnsafePointer<tcp_congestion_ops>, block: UnsafeMutablePointer<ops_block>?,
         objectSHA256: String?, instance: WorldInstance.Ops?
     ) {
-        let attachment = Attachment(
-            ops: watch?.stand(before: ops) ?? ops, block: block, number: UInt32(entries.count))
-        entries.append(
-            Entry(name: name, attachment: attachment, objectSHA256: objectSHA256, ops: instance))
+        names.append(Name(name: name, entry: addEntry(ops, block, objectSHA256, instance)))
+    }
+
+    private func addEntry(
+        _ ops: UnsafePointer<tcp_congestion_ops>, _ block: UnsafeMutablePointer<ops_block>?,
+        _ objectSHA256: String?, _ instance: WorldInstance.Ops?
+    ) -> UInt32 {
+        let free = entries.firstIndex { $0 == nil }
+        let number = UInt32(free ?? entries.count)
+        let entry = Entry(
+            attachment: Attachment(ops: watch?.stand(before: ops) ?? ops, block: block, number: number),
+            objectSHA256: objectSHA256, ops: instance)
+        if let free { entries[free] = entry } else { entries.append(entry) }
+        return number
     }
 
     /// Of registrations, each once: those of one object share one.
     var instances: [Instance] {
         var all: [Instance] = []
         for entry in entries {
-            guard let instance = entry.ops?.instance, !all.contains(where: { $0 === instance }) else {
+            guard let instance = entry?.ops?.instance, !all.contains(where: { $0 === instance }) else {
                 continue
             }
             all.append(instance)
@@ -58,29 +78,79 @@ final class ControlTable {
 
     /// Of the object behind an ops name, with whatever values in its variables.
     func objectSHA256(of name: String) -> String? {
-        entries.first { $0.name == name || $0.name.hasPrefix(name + "{") }?.objectSHA256
+        names.first { $0.name == name || $0.name.hasPrefix(name + "{") }.flatMap { self[$0.entry] }?
+            .objectSHA256
     }
 
-    func find(_ name: String) -> Entry? { entries.first { $0.name == name } }
+    /// The number of a name; nil: nothing was added under it.
+    func number(of name: String) -> UInt32? { names.firstIndex { $0.name == name }.map(UInt32.init) }
+
+    /// What a name means now.
+    func find(_ name: String) -> Entry? {
+        live?.follow(self)
+        return names.first { $0.name == name }.flatMap { self[$0.entry] }
+    }
+
+    /// What a connection that begins now gets for the name with a number.
+    func current(_ number: UInt32) -> Attachment {
+        live?.follow(self)
+        guard let entry = self[names[Int(number)].entry] else { preconditionFailure("a name without ops") }
+        return entry.attachment
+    }
+
+    private subscript(number: UInt32) -> Entry? { entries[Int(number)] }
 
     /// From here on all ops are called through `watch`, those to come as well. Before the first connection.
     func watch(_ watch: OpWatch) {
         self.watch = watch
-        for index in entries.indices {
-            entries[index].attachment.ops = watch.stand(before: entries[index].attachment.ops)
+        for (index, entry) in entries.enumerated() {
+            guard let entry else { continue }
+            entries[index]?.attachment.ops = watch.stand(before: entry.attachment.ops)
         }
     }
 
     /// One more, or one less, socket uses it.
-    func get(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.get() }
-    func put(_ attachment: Attachment) { entries[Int(attachment.number)].ops?.put() }
+    func get(_ attachment: Attachment) { entries[Int(attachment.number)]?.ops?.get() }
+    func put(_ attachment: Attachment) { entries[Int(attachment.number)]?.ops?.put() }
 
     /// A socket's connection is over: what programs stored with it goes, also with ops that it has switched away from
     /// (another socket will get the same address).
     func socketFreed(_ socket: TCPSock) {
         for entry in entries {
-            guard let block = entry.attachment.block, let instance = Instance.of(block) else { continue }
+            guard let block = entry?.attachment.block, let instance = Instance.of(block) else { continue }
             instance.socketFreed(socket)
         }
+    }
+}
+
+// What changes in a live world.
+
+extension ControlTable {
+    /// The ops that a name means now; nil for a built-in.
+    func ops(of number: UInt32) -> WorldInstance.Ops? { self[names[Int(number)].entry]?.ops }
+
+    /// From here on a name means these ops: connections that begin get them, those under way keep theirs.
+    func replace(_ number: UInt32, by ops: WorldInstance.Ops) {
+        let known = entries.firstIndex { $0?.ops === ops }
+        names[Int(number)].entry =
+            known.map(UInt32.init)
+            ?? addEntry(
+                ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self), ops.block, ops.objectSHA256, ops)
+    }
+
+    /// From here on a name means what a built-in one does, as for a new socket whose ops are gone.
+    func replaceByFallback(_ number: UInt32) { names[Int(number)].entry = 0 }
+
+    /// Takes out entries that no name means any more and no connection uses. Only between events.
+    func takeUnused() -> [WorldInstance.Ops] {
+        var unused: [WorldInstance.Ops] = []
+        for (index, entry) in entries.enumerated() {
+            guard let ops = entry?.ops, ops.flowCount == 0,
+                !names.contains(where: { $0.entry == UInt32(index) })
+            else { continue }
+            unused.append(ops)
+            entries[index] = nil
+        }
+        return unused
     }
 }

@@ -73,6 +73,7 @@ package final class World {
         programTimers = timers
         engine.pointee.sources = sources.map { Unmanaged.passUnretained($0) }
         engine.pointee.programTimers = Unmanaged.passUnretained(timers)
+        controls.live?.onInstance = { [unowned timers] in timers.add($0) }
         try makeFlows(lineOf: lineOf)
         schedule()
     }
@@ -213,10 +214,10 @@ package final class World {
         var path = paths
         for (index, specIndex) in flowSpecs.enumerated() {
             let spec = scenario.flows[specIndex]
-            guard let control = controls.find(spec.control.key),
-                let receiverControl = controls.find(spec.receiverControl.key)
+            guard let control = controls.number(of: spec.control.key),
+                let receiverControl = controls.number(of: spec.receiverControl.key)
             else {
-                let missing = controls.find(spec.control.key) == nil ? spec.cc : spec.receiverCC
+                let missing = controls.number(of: spec.control.key) == nil ? spec.cc : spec.receiverCC
                 throw OpsError(
                     "not-found", errno: OpsError.enoent,
                     "flow '\(spec.name)': there is no congestion control '\(missing)'",
@@ -231,10 +232,11 @@ package final class World {
             flow.initialize(
                 to: FlowState(
                     engine: engine, index: UInt32(index), sender: try memory.makeSocket(of: flow),
-                    senderOps: control.attachment, segments: Ring(pool), resent: Ring(pool),
-                    deliveries: Ring(pool), chunks: Ring(pool),
-                    receiver: try memory.makeSocket(of: flow), receiverOps: receiverControl.attachment,
-                    receiverState: ReceiverState(), path: start, hopCount: UInt8(spec.path.count),
+                    senderControl: control, senderOps: controls.current(control), segments: Ring(pool),
+                    resent: Ring(pool), deliveries: Ring(pool), chunks: Ring(pool),
+                    receiver: try memory.makeSocket(of: flow), receiverControl: receiverControl,
+                    receiverOps: controls.current(receiverControl), receiverState: ReceiverState(),
+                    path: start, hopCount: UInt8(spec.path.count),
                     delayLine: lineOf[specIndex], ecn: spec.ecn,
                     application: Application(kind: spec.app.kind, start: spec.start, stop: spec.stop)))
             if let group = sources?.group(of: index) { flow.pointee.application.group = group }

@@ -8,6 +8,8 @@ extension Flow {
         pointee.generation &+= 1
         let isn = UInt32(truncatingIfNeeded: engine.pointee.random.next())
         let receiverISN = UInt32(truncatingIfNeeded: engine.pointee.random.next())
+        pointee.senderOps = engine.pointee.controls.current(pointee.senderControl)
+        pointee.receiverOps = engine.pointee.controls.current(pointee.receiverControl)
         initSocket(tp, .sender)
         initSocket(rp, .receiver)
         pointee.receiverState.reset(isn: receiverISN)

@@ -13,6 +13,8 @@ struct FlowState {
 
     // The sender.
     let sender: TCPSock
+    /// Number of the flow's `cc`, and what it meant when the connection began, or what a program has set since.
+    let senderControl: UInt32
     var senderOps: Attachment
     /// The retransmission queue, `snd_una ..< snd_nxt`.
     var segments: Ring<Segment>
@@ -46,6 +48,7 @@ struct FlowState {
 
     // The receiver.
     let receiver: TCPSock
+    let receiverControl: UInt32
     var receiverOps: Attachment
     var receiverState: ReceiverState
     var delackDeadline = Nanoseconds.never
@@ -84,7 +87,7 @@ struct Attachment {
     var ops: UnsafePointer<tcp_congestion_ops>
     /// The instance block whose clocks are set before each call; nil for built-ins.
     var block: UnsafeMutablePointer<ops_block>?
-    /// Which of the world's congestion controls it is.
+    /// Which entry of the world's `ControlTable` it is.
     var number: UInt32
 }
 

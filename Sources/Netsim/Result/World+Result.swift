@@ -23,7 +23,8 @@ extension World {
             json.member("scenario", scenario.name)
             json.member("seed", scenario.seed)
             writeObjects(&json)
-            json.member("deterministic", true)
+            json.member("deterministic", controls.live == nil)
+            writeLive(&json)
             json.key("flows")
             json.array { json in
                 for index in 0..<flowNames.count { writeFlow(index, goodput: goodputs[index], &json) }
@@ -58,6 +59,17 @@ extension World {
                     json.null(name)
                 }
             }
+        }
+    }
+
+    /// What others did to the registrations while a live world ran.
+    private func writeLive(_ json: inout JSONWriter) {
+        guard let counts = controls.live?.counts else { return }
+        json.key("live")
+        json.object { json in
+            json.member("swaps", UInt64(counts.swaps))
+            json.member("fallbacks", UInt64(counts.fallbacks))
+            json.member("failures", UInt64(counts.failures))
         }
     }
 

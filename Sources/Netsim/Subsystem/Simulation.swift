@@ -8,8 +8,13 @@ package struct Simulation: Sendable {
     package struct Options: Sendable {
         /// Adds CPU and wall time to the result, which is then not reproducible.
         package var timing = false
+        /// A connection gets what its flow's `cc` means when it begins, not what it meant when the run began. The result
+        /// then depends on when registrations change.
+        package var live = false
         /// Who pays for the instances.
         package var uid: UInt32 = 0
+        /// What `users` calls the world.
+        package var label: WorldLabel?
         /// Events between two looks at `progress`.
         package var eventsPerStep = 20_000
         /// What is written while the run goes.
@@ -75,11 +80,13 @@ package struct Simulation: Sendable {
         let memory = try SocketMemory(flowCount: scenario.flowCount)
         let controls = ControlTable()
         let instances = try instantiate(memory, into: controls)
+        defer { controls.live = nil }
         defer { instances?.close() }
         let world = try World(scenario, controls: controls, memory: memory)
         defer { world.finish() }
         let outputs = options.outputs.attach(to: world)
         while world.step(budget: options.eventsPerStep) {
+            controls.live?.giveUpUnused(controls)
             instances?.announce()
             try outputs.check()
             guard outputs.dump == nil else { break }
@@ -103,6 +110,7 @@ package struct Simulation: Sendable {
     private func instantiate(
         _ memory: SocketMemory, into controls: ControlTable
     ) throws(OpsError) -> WorldInstance? {
+        let generation = subsystem.generation
         var maps: [(control: Scenario.ControlSpec, map: StructOpsMap, id: UInt32)] = []
         // The caller's references keep the maps until the world has its own.
         defer {
@@ -111,7 +119,7 @@ package struct Simulation: Sendable {
                 entry.map.put()
             }
         }
-        for control in scenario.controls where controls.find(control.key) == nil {
+        for control in scenario.controls where controls.number(of: control.key) == nil {
             guard let map = subsystem.get(control.name) else {
                 throw OpsError(
                     "not-found", errno: OpsError.enoent,
@@ -128,19 +136,19 @@ package struct Simulation: Sendable {
         configuration.cpus = Int(scenario.host.cpus)
         configuration.seed = scenario.seed
         let instances = try runtime.instantiate(
-            maps.map(\.id), world: nil, arena: memory.arena, configuration: configuration, uid: options.uid)
-        let digests = try objectDigests()
+            maps.map(\.id), world: nil, arena: memory.arena, configuration: configuration, uid: options.uid,
+            label: options.label)
         for (entry, ops) in zip(maps, instances.ops) {
             controls.add(
                 name: entry.control.key, ops: ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self),
-                block: ops.block, objectSHA256: digests[entry.map.id], instance: ops)
+                block: ops.block, objectSHA256: ops.objectSHA256, instance: ops)
         }
+        guard options.live else { return instances }
+        controls.live = LiveControls(
+            subsystem, runtime, instances, uid: options.uid,
+            following: maps.compactMap { entry in
+                controls.number(of: entry.control.key).map { (entry.control, $0, entry.map.id) }
+            }, generation: generation)
         return instances
-    }
-
-    private func objectDigests() throws(OpsError) -> [UInt32: String] {
-        var digests: [UInt32: String] = [:]
-        for info in try runtime.registrations(nil) { digests[info.id] = info.objectSHA256 }
-        return digests
     }
 }

@@ -11,6 +11,7 @@ package final class TCPCongestionControl: Subsystem {
 
     /// Registrations by ops name. A registration holds no reference here: `unregister` comes before it goes.
     private let registrations = Mutex<[String: StructOpsMap]>([:])
+    private let changes = Atomic<UInt64>(0)
 
     package init() {}
 
@@ -71,6 +72,7 @@ package final class TCPCongestionControl: Subsystem {
             return true
         }
         guard isNew else { throw taken(name, "unregister the other one first, or update it") }
+        noteChange()
     }
 
     private func taken(_ name: String, _ reason: String) -> OpsError {
@@ -84,6 +86,7 @@ package final class TCPCongestionControl: Subsystem {
         registrations.withLock { table in
             if let name = map.opsName, table[name] === map { table[name] = nil }
         }
+        noteChange()
     }
 
     package func update(
@@ -101,7 +104,14 @@ package final class TCPCongestionControl: Subsystem {
                 "invalid", errno: OpsError.einval, "invalid old congestion control algorithm to replace")
         }
         registrations.withLock { $0[newName] = new }
+        noteChange()
     }
+
+    /// Grows with every change of what `get` finds, after it can be found: a live world that sees the same number as
+    /// before a look-up need not repeat it.
+    var generation: UInt64 { changes.load(ordering: .acquiring) }
+
+    private func noteChange() { changes.add(1, ordering: .releasing) }
 
     /// The registration that flows of new worlds get for an ops name, with one reference taken for the caller.
     package func get(_ name: String) -> StructOpsMap? {

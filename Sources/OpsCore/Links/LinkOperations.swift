@@ -39,10 +39,12 @@ extension RuntimeCore {
         return wanted
     }
 
-    /// - Parameter expected: id of the map that must be the current one; needs `flags` F_REPLACE.
+    /// - Parameters:
+    ///   - expected: id of the map that must be the current one; needs `flags` F_REPLACE.
+    ///   - onTrial: the current map takes its place again if the new one is ejected before `endTrial`.
     /// - Throws: as struct_ops.md §1.8 says, in that order.
     func updateLink(
-        _ id: UInt32, map newID: UInt32, expected: UInt32? = nil, flags: UInt32 = 0
+        _ id: UInt32, map newID: UInt32, expected: UInt32? = nil, flags: UInt32 = 0, onTrial: Bool = false
     ) throws(OpsError) {
         guard flags & ~Self.replaceFlag == 0 else {
             throw linkError(id, OpsError.einval, "flags 0x\(String(flags, radix: 16)) are not allowed")
@@ -70,7 +72,7 @@ extension RuntimeCore {
                         "map \(newID) is a \(new.type.displayName), the link is one of \(old.type.displayName)"
                     )
                 }
-                try link.move(to: new, from: old)
+                try link.move(to: new, from: old, onTrial: onTrial)
             }
         } catch {
             new.put()

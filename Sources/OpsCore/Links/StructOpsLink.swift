@@ -15,6 +15,8 @@ public final class StructOpsLink: Sendable {
 
     private struct Current: Sendable {
         var map: StructOpsMap?
+        /// What the map has replaced on trial, and takes its place again if it is ejected; with a reference.
+        var fallback: StructOpsMap?
         var ejection: Ejection?
         var observers: [@Sendable (Ejection?) -> Void] = []
     }
@@ -35,6 +37,9 @@ public final class StructOpsLink: Sendable {
 
     /// Why the subsystem threw it out, if it did.
     public var ejection: Ejection? { current.withLock { $0.ejection } }
+
+    /// What the present map has replaced on trial; nil outside a trial.
+    public var fallback: StructOpsMap? { current.withLock { $0.fallback } }
 
     /// Calls `body` once, when the link is detached, with the subsystem's record if it was that; at once if it is
     /// detached already. It must not change registrations. Kernel counterpart: poll.
@@ -58,26 +63,70 @@ public final class StructOpsLink: Sendable {
         }
     }
 
-    /// Moves to another map. `new` comes with a reference, which the link takes over. With the attach lock held.
-    func move(to new: StructOpsMap, from old: StructOpsMap) throws(OpsError) {
+    /// Moves to another map. `new` comes with a reference, which the link takes over. A trial that goes on is over. With
+    /// the attach lock held.
+    ///
+    /// - Parameter onTrial: `old` takes its place again if `new` is ejected before `endTrial`.
+    func move(to new: StructOpsMap, from old: StructOpsMap, onTrial: Bool = false) throws(OpsError) {
         do { try owner.subsystem.update(from: old, to: new, link: self) } catch {
             throw new.located(error, nil)
         }
-        current.withLock { $0.map = new }
-        old.put()
+        let dropped = current.withLock { current in
+            let before = current.fallback
+            current.map = new
+            current.fallback = onTrial ? old : nil
+            return before
+        }
+        dropped?.put()
+        if !onTrial { old.put() }
+    }
+
+    /// The trial of `new` is over: it stays. Does nothing if another map is attached by now. With the attach lock held.
+    /// - Returns: whether there was a trial.
+    func endTrial(of new: StructOpsMap) -> Bool {
+        let fallback = current.withLock { current in
+            guard current.map === new else { return nil as StructOpsMap? }
+            defer { current.fallback = nil }
+            return current.fallback
+        }
+        fallback?.put()
+        return fallback != nil
+    }
+
+    /// Puts back what the ejected map had replaced on trial. With the attach lock held.
+    /// - Returns: false if it is not on trial, or the subsystem does not take the old one back: it is to be detached.
+    func rollBack(_ ejection: Ejection) -> Bool {
+        let (map, fallback) = current.withLock { ($0.map, $0.fallback) }
+        guard let map, let fallback, fallback.get() else { return false }
+        do throws(OpsError) {
+            // Drops the fallback's own reference; the link keeps the one taken here.
+            try move(to: fallback, from: map)
+        } catch {
+            fallback.put()
+            return false
+        }
+        var ejection = ejection
+        ejection.restoredID = fallback.id
+        core.note(ejection)
+        core.report(core.event(.rollback, fallback))
+        return true
     }
 
     /// Ends the attachment; does nothing to a link that is detached. With the attach lock held.
     func detach(by ejection: Ejection? = nil) {
         guard let map else { return }
         owner.subsystem.unregister(map, link: self)
-        let observers = current.withLock { current in
-            current.map = nil
-            current.ejection = ejection
-            defer { current.observers = [] }
-            return current.observers
+        let (observers, fallback) = current.withLock { current in
+            defer {
+                current.map = nil
+                current.fallback = nil
+                current.ejection = ejection
+                current.observers = []
+            }
+            return (current.observers, current.fallback)
         }
         map.put()
+        fallback?.put()
         if let ejection { core.note(ejection) }
         for observer in observers { observer(ejection) }
     }
@@ -86,7 +135,8 @@ public final class StructOpsLink: Sendable {
     public func eject(kind: String, reason: String) {
         core.attach.enqueue { [self] in
             guard let map else { return }
-            detach(by: map.record(kind, reason, link: self))
+            let record = map.record(kind, reason, link: self)
+            if !rollBack(record) { detach(by: record) }
         }
     }
 

@@ -21,6 +21,34 @@ public struct RegistrationInfo: Equatable, Sendable {
     public var entryBytes: Int
 }
 
+/// One who holds references to a registration.
+public struct RegistrationUser: Equatable, Sendable {
+    public enum Kind: Equatable, Sendable {
+        /// The subsystem, by the value being set.
+        case registration
+        case link(id: UInt32)
+        /// A link whose present map is on trial keeps it, to go back to it.
+        case fallback(link: UInt32)
+        /// A world, as whoever made it calls it, with its connections.
+        case world(WorldLabel?, flows: Int)
+        /// Open handles and calls under way.
+        case other(references: Int)
+    }
+    public var kind: Kind
+    public var uid: UInt32?
+}
+
+/// What a world's maker calls it.
+public struct WorldLabel: Equatable, Sendable {
+    public var id: UInt32
+    public var name: String
+
+    public init(id: UInt32, name: String) {
+        self.id = id
+        self.name = name
+    }
+}
+
 /// A loaded program. Kernel counterpart: `struct bpf_prog_info`.
 public struct ProgramInfo: Equatable, Sendable {
     public var id: UInt32
@@ -114,12 +142,16 @@ public struct Ejection: Equatable, Sendable {
     public var linkID: UInt32?
     public var type: String
     public var name: String
+    /// What it had replaced on trial, and is in its place again.
+    public var restoredID: UInt32?
 }
 
 /// What happened, for the journal: one per state change.
 public struct OpsEvent: Sendable {
     public enum Kind: String, Sendable {
         case load, unload, register, update, unregister, eject, refuse
+        /// What an ejected map had replaced on trial is in its place again.
+        case rollback
         /// A type that a subsystem offers was refused.
         case typeRefused = "type-refused"
     }
@@ -130,6 +162,8 @@ public struct OpsEvent: Sendable {
     public var objectSHA256: String?
     public var error: OpsError?
     public var reason: String?
+    /// Of an ejection: `Ejection.restoredID`.
+    public var restored: UInt32?
 }
 
 /// A value printed through BTF, in declaration order.

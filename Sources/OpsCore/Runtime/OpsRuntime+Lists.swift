@@ -13,6 +13,31 @@ extension OpsRuntime {
         return found.map(core.info)
     }
 
+    /// Who holds references to a registration, or to what an update has replaced and somebody still uses.
+    /// - Throws: ENOENT; EINVAL for a name that matches several.
+    public func users(of selector: RegistrationSelector) throws(OpsError) -> [RegistrationUser] {
+        let map = try core.select(selector)
+        let (links, worlds) = core.withTables { tables in
+            (tables.links.values.sorted { $0.id < $1.id }, tables.worldOps[map.id] ?? [])
+        }
+        var users: [RegistrationUser] = []
+        // A map with links is never INUSE: it is READY, and its links hold it.
+        if map.state == .inUse { users.append(RegistrationUser(kind: .registration, uid: map.uid)) }
+        for link in links where link.map === map {
+            users.append(RegistrationUser(kind: .link(id: link.id), uid: link.uid))
+        }
+        for link in links where link.fallback === map {
+            users.append(RegistrationUser(kind: .fallback(link: link.id), uid: link.uid))
+        }
+        for world in worlds {
+            users.append(
+                RegistrationUser(kind: .world(world.label, flows: world.flowCount), uid: world.uid))
+        }
+        let others = map.references.value - users.count
+        if others > 0 { users.append(RegistrationUser(kind: .other(references: others))) }
+        return users
+    }
+
     public func programs() -> [ProgramInfo] {
         core.withTables { $0.programs.values.sorted { $0.id < $1.id } }.map(\.info)
     }

@@ -94,13 +94,16 @@ extension OpsRuntime {
     ///   - map: the variable; nil if the object has one of the type.
     ///   - expected: id that the current map must have, else EPERM.
     ///   - newID: id to give the new map, when an update is replayed.
+    ///   - onTrial: if the new map is ejected before `endTrial`, the old one takes its place again.
+    /// - Returns: the old one as it was, and the new one.
     /// - Throws: EINVAL for a registration without link; what struct_ops.md §1.8 says about link update. The old map
     ///   stays attached.
     public func update(
         _ selector: RegistrationSelector, object id: UInt32, map name: String? = nil,
-        expected: UInt32? = nil, newID: UInt32? = nil
-    ) throws(OpsError) -> RegistrationInfo {
+        expected: UInt32? = nil, newID: UInt32? = nil, onTrial: Bool = false
+    ) throws(OpsError) -> (old: RegistrationInfo, new: RegistrationInfo) {
         let old = try core.select(selector)
+        let before = core.info(old)
         let links = core.links(to: old)
         guard old.isLink, let link = links.first, links.count == 1 else {
             throw old.error(
@@ -123,9 +126,21 @@ extension OpsRuntime {
         }
         defer { new.close() }
         try core.updateLink(
-            link.id, map: new.id, expected: expected, flags: expected == nil ? 0 : RuntimeCore.replaceFlag)
+            link.id, map: new.id, expected: expected, flags: expected == nil ? 0 : RuntimeCore.replaceFlag,
+            onTrial: onTrial)
         core.report(core.event(.update, new))
-        return core.info(new)
+        return (before, core.info(new))
+    }
+
+    /// A map that was put in place on trial stays, and what it has replaced goes.
+    /// - Returns: whether it was on trial: false if it has been ejected, replaced or detached since.
+    @discardableResult
+    public func endTrial(of id: UInt32) -> Bool {
+        guard let map = core.map(id) else { return false }
+        let ended = try? core.attach.run { () throws(OpsError) in
+            core.links(to: map).count { $0.endTrial(of: map) } > 0
+        }
+        return ended ?? false
     }
 }
 

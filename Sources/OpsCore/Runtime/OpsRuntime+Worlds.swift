@@ -17,13 +17,15 @@ extension OpsRuntime {
             mapIDs, world: world, arena: nil, configuration: configuration, uid: uid)
     }
 
-    /// - Parameter arena: where the BTF objects lie that the world hands to programs.
+    /// - Parameters:
+    ///   - arena: where the BTF objects lie that the world hands to programs.
+    ///   - label: what `users` calls the world.
     package func instantiate(
         _ mapIDs: [UInt32], world: UnsafeMutableRawPointer?, arena: Arena?,
-        configuration: Instance.Configuration, uid: UInt32 = 0
+        configuration: Instance.Configuration, uid: UInt32 = 0, label: WorldLabel? = nil
     ) throws(OpsError) -> WorldInstance {
         let instance = unsafe WorldInstance(
-            core: core, world: world, arena: arena, configuration: configuration, uid: uid)
+            core: core, world: world, arena: arena, configuration: configuration, uid: uid, label: label)
         do throws(OpsError) {
             for id in mapIDs { try instance.add(id) }
         } catch {

@@ -106,9 +106,15 @@ extension RuntimeCore {
         link.close()
     }
 
+    /// The registration to change. A name means what is attached under it, not what an update has replaced and flows
+    /// still use.
     /// - Throws: ENOENT; EINVAL for a name that matches several.
     func select(_ selector: RegistrationSelector) throws(OpsError) -> StructOpsMap {
-        let found = selected(selector)
+        var found = selected(selector)
+        if found.count > 1 {
+            let attached = found.filter { $0.state == .inUse || !links(to: $0).isEmpty }
+            if !attached.isEmpty { found = attached }
+        }
         guard let first = found.first else { throw RuntimeCore.notFound(selector) }
         guard found.count == 1 else {
             let ids = found.map { String($0.id) }.joined(separator: ", ")

@@ -22,15 +22,27 @@ import Synchronization
         let map: StructOpsMap
         private let value: ValueBuffer
         private let entries: EntryUnit?
+        /// Objects whose instances its programs work on.
+        let objectIDs: Set<UInt32>
+        let chargedBytes: Int
+        let label: WorldLabel?
+        let uid: UInt32
         private let flows = Atomic<Int>(0)
 
-        init(map: StructOpsMap, instance: Instance, value: ValueBuffer, entries: EntryUnit?) {
+        init(
+            map: StructOpsMap, instance: Instance, value: ValueBuffer, entries: EntryUnit?,
+            objectIDs: Set<UInt32>, chargedBytes: Int, label: WorldLabel?, uid: UInt32
+        ) {
             self.map = map
             mapID = map.id
             opsName = map.opsName
             self.instance = instance
             self.value = value
             self.entries = entries
+            self.objectIDs = objectIDs
+            self.chargedBytes = chargedBytes
+            self.label = label
+            self.uid = uid
             unsafe block = instance.block
             unsafe kdata = value.address(at: map.type.value.dataOffset)
         }
@@ -39,6 +51,9 @@ import Synchronization
         public func get() { flows.store(flows.load(ordering: .relaxed) + 1, ordering: .relaxed) }
         public func put() { flows.store(flows.load(ordering: .relaxed) - 1, ordering: .relaxed) }
         public var flowCount: Int { flows.load(ordering: .relaxed) }
+
+        /// Lower-case hex of the object file.
+        package var objectSHA256: String? { map.object?.prepared.sha256 }
 
         /// The subsystem throws the registration out; see `StructOpsMap.eject`.
         public func eject(kind: String, reason: String) { map.eject(kind: kind, reason: reason) }
@@ -51,20 +66,28 @@ import Synchronization
     private let arena: Arena?
     private let world: UnsafeMutableRawPointer?
     private let uid: UInt32
+    private let label: WorldLabel?
     private let participant: QuiescenceDomain.Participant
-    private var objects: [UInt32: (object: LoadedObject, instance: Instance)] = [:]
-    private var chargedBytes = 0
+    private var objects: [UInt32: HeldObject] = [:]
     private var isClosed = false
+
+    /// An object with this world's copy of its data.
+    private struct HeldObject {
+        let object: LoadedObject
+        let instance: Instance
+        var chargedBytes: Int
+    }
 
     init(
         core: RuntimeCore, world: UnsafeMutableRawPointer?, arena: Arena?,
-        configuration: Instance.Configuration, uid: UInt32
+        configuration: Instance.Configuration, uid: UInt32, label: WorldLabel?
     ) {
         self.core = core
         unsafe self.world = unsafe world
         self.arena = arena
         self.configuration = configuration
         self.uid = uid
+        self.label = label
         participant = core.quiescence.join()
     }
 
@@ -86,6 +109,7 @@ import Synchronization
             core.withTables { $0.worldOps[mapID, default: []].append(ops) }
             return ops
         } catch {
+            releaseUnusedObjects()
             map.put()
             throw error
         }
@@ -106,11 +130,14 @@ import Synchronization
         }
         let bytes = entries.mappedByteCount + map.type.value.byteCount
         try core.memory.charge(bytes, to: uid, for: "an instance of '\(map.name)'")
-        chargedBytes += bytes
         guard let instance = objects[first.program.object.id]?.instance else {
+            core.memory.refund(bytes, to: uid)
             throw map.error("internal", OpsError.efault, "its object has no instance")
         }
-        return Ops(map: map, instance: instance, value: copy(map, programs, entries), entries: entries)
+        return Ops(
+            map: map, instance: instance, value: copy(map, programs, entries), entries: entries,
+            objectIDs: Set(programs.map { $0.program.object.id }), chargedBytes: bytes, label: label,
+            uid: uid)
     }
 
     /// The kernel's copy of the value with this instance's entries in it.
@@ -139,7 +166,6 @@ import Synchronization
             core.memory.refund(instance.memoryCharge, to: uid)
             throw OpsError("not-found", errno: OpsError.enoent, "object '\(prepared.name)' is gone")
         }
-        chargedBytes += instance.memoryCharge
         unsafe instance.setWorld(world)
         unsafe instance.onRecord = {
             [unowned instance, records = core.records, ids = object.mapIDs] map, bytes in
@@ -152,15 +178,16 @@ import Synchronization
             } catch {
                 return false
             }
-            chargedBytes += byteCount
+            objects[object.id]?.chargedBytes += byteCount
             return true
         }
-        objects[object.id] = (object, instance)
+        objects[object.id] = HeldObject(
+            object: object, instance: instance, chargedBytes: instance.memoryCharge)
     }
 
     /// Between events, at call depth 0: see `QuiescenceDomain`.
     public func announce() {
-        for (_, instance) in objects.values { instance.quiesce() }
+        for held in objects.values { held.instance.quiesce() }
         participant.announce()
     }
 
@@ -173,15 +200,36 @@ import Synchronization
         guard !isClosed else { return }
         isClosed = true
         participant.leave()
-        for ops in ops {
-            core.withTables { $0.worldOps[ops.mapID]?.removeAll { $0 === ops } }
-            core.withTables { if $0.worldOps[ops.mapID]?.isEmpty == true { $0.worldOps[ops.mapID] = nil } }
-            ops.map.put()
-        }
+        for ops in ops { release(ops) }
         ops = []
-        for (object, _) in objects.values { object.put() }
-        objects = [:]
-        core.memory.refund(chargedBytes, to: uid)
-        chargedBytes = 0
+        releaseUnusedObjects()
+    }
+
+    /// Gives one registration up before the world ends, with the data of an object that no other one of this world works
+    /// on. Between events: no op of it is running, none may be called again.
+    public func remove(_ removed: Ops) {
+        guard let index = ops.firstIndex(where: { $0 === removed }) else { return }
+        ops.remove(at: index)
+        release(removed)
+        releaseUnusedObjects()
+    }
+
+    private func release(_ ops: Ops) {
+        core.withTables { tables in
+            tables.worldOps[ops.mapID]?.removeAll { $0 === ops }
+            if tables.worldOps[ops.mapID]?.isEmpty == true { tables.worldOps[ops.mapID] = nil }
+        }
+        core.memory.refund(ops.chargedBytes, to: uid)
+        ops.map.put()
+    }
+
+    private func releaseUnusedObjects() {
+        let used: Set<UInt32> = ops.reduce(into: []) { $0.formUnion($1.objectIDs) }
+        for (id, held) in objects where !used.contains(id) {
+            held.instance.quiesce()
+            objects[id] = nil
+            held.object.put()
+            core.memory.refund(held.chargedBytes, to: uid)
+        }
     }
 }

@@ -1,13 +1,16 @@
 extension StructOpsMap {
     /// The subsystem throws it out by itself: its registration ends as if it had been deleted, or every link to it
-    /// detached, and the links' owners are told. May be called from anywhere, also from inside an op or a callback: it
+    /// detached, and the links' owners are told; one on trial goes back to what it has replaced. May be called from anywhere, also from inside an op or a callback: it
     /// is then done as soon as the control plane is free.
     public func eject(kind: String, reason: String) {
         core.attach.enqueue { [self] in
             let links = core.withTables { tables in
                 tables.links.values.filter { $0.map === self }.sorted { $0.id < $1.id }
             }
-            for link in links { link.detach(by: record(kind, reason, link: link)) }
+            for link in links {
+                let record = record(kind, reason, link: link)
+                if !link.rollBack(record) { link.detach(by: record) }
+            }
             if state == .inUse {
                 let record = record(kind, reason, link: nil)
                 endRegistration()
@@ -31,6 +34,6 @@ extension RuntimeCore {
         report(
             OpsEvent(
                 kind: .eject, id: ejection.mapID, name: ejection.name, type: ejection.type,
-                reason: "\(ejection.kind): \(ejection.reason)"))
+                reason: "\(ejection.kind): \(ejection.reason)", restored: ejection.restoredID))
     }
 }

@@ -14,7 +14,7 @@ extension Broker {
                 suggestion: "run it as one of them; listing is open to everybody")
         }
         guard method == .simulationRun, !rules.access.isUnlimited(peer.uid) else { return }
-        let running = (queue + underWay.values).count { $0.run != nil && $0.peer.uid == peer.uid }
+        let running = runs.runs.count { !$0.isOver && $0.call?.peer.uid == peer.uid }
         guard running < rules.configuration.limits.simulations else {
             throw Refusal(
                 limit: "simulations", "uid \(peer.uid) has \(running) simulations under way",

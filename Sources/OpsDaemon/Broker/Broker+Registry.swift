@@ -26,6 +26,11 @@ extension Broker {
 
     /// The runtime has done what it was asked: acknowledged only once it is stored.
     func changed(_ pending: PendingCall, _ reply: Reply, added: [Registration], removed: [UInt32]) {
+        // What ends with a connection is not stored, nor is what replaces it.
+        if removed.contains(where: { watch.transient[$0] != nil }) {
+            transientChanged(pending, added: added, removed: removed)
+            return pending.finish(reply)
+        }
         let file = pending.call.parameters["file"]?.string
         var change = RegistryChange(
             put: added.map { RegistryEntry($0, uid: pending.peer.uid, file: file) },
@@ -35,13 +40,32 @@ extension Broker {
             change.objects[sha256] = pending.object ?? Base64.decode(text)
         }
         let replaced = change.removed.compactMap { book.entries[$0] }
+        guard added.first?.trial != nil, let old = replaced.first else {
+            return store(change, pending, reply, added: added, replaced: replaced)
+        }
+        // Read before its registration goes from the disk, which may take it along.
+        storage.object(old.registration.objectSha256).whenComplete { [self] object in
+            store(
+                change, pending, reply, added: added, replaced: replaced,
+                fallback: RegistrationWatch.Fallback(entry: old, object: try? object.get()))
+        }
+    }
+
+    private func store(
+        _ change: RegistryChange, _ pending: PendingCall, _ reply: Reply, added: [Registration],
+        replaced: [RegistryEntry], fallback: RegistrationWatch.Fallback? = nil
+    ) {
         // A registration is not listed before it is stored; of an update something must be.
         let hidden = replaced.isEmpty ? Set(added.map(\.id)) : []
         unstored.formUnion(hidden)
         keep(change).whenComplete { [self] result in
             unstored.subtract(hidden)
             switch result {
-            case .success: pending.finish(reply)
+            case .success:
+                if let new = added.first, let old = replaced.first {
+                    registrationMoved(from: old.id, to: new, fallback)
+                }
+                pending.finish(reply)
             case .failure(let error):
                 takeBack(added, restoring: replaced)
                 notStored(pending, error)
@@ -141,7 +165,9 @@ extension Broker {
         defer { release(entry.id) }
         let refusal = reply.error.map { Refusal(wireError: $0, reply.parameters) }
         switch refusal?.code {
-        case nil: pending.finish(reply)
+        case nil:
+            registrationEnded(entry, by: pending)
+            pending.finish(reply)
         // A runtime that was started since did not get it back.
         case "not-found": removedByDeath(entry, pending)
         default:
@@ -152,6 +178,7 @@ extension Broker {
     }
 
     func removedByDeath(_ entry: RegistryEntry, _ pending: PendingCall) {
+        registrationEnded(entry, by: pending)
         if pending.method == .linkDetach { return pending.finish(Reply([:])) }
         unregistered(pending, entry.registration)
     }

@@ -108,6 +108,7 @@ extension Broker {
         guard let entry = book.failing(id, reason: reason, isQuarantined: false) else { return }
         keepUnasked(RegistryChange(put: [entry]))
         let registration = entry.registration
+        registrationEnded(id, name: registration.name, kind: "failed", reason: reason)
         record(
             HostEvent(
                 "restore", id: id, name: registration.name, subsystem: registration.kernelStructOps,
@@ -130,6 +131,7 @@ extension Broker {
         keepUnasked(RegistryChange(put: entries))
         for entry in entries {
             let registration = entry.registration
+            registrationEnded(entry.id, name: registration.name, kind: "failed", reason: entry.failure)
             record(
                 HostEvent(
                     "quarantine", id: entry.id, name: registration.name,

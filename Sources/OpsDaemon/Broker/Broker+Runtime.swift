@@ -27,7 +27,8 @@ extension Broker {
         }
         var serial: Int64 = 0
         serial = connection.send(
-            pending.method.rawValue, pending.call.parameters, object: pending.object, uid: pending.peer.uid,
+            pending.method.rawValue, pending.runtimeParameters ?? pending.call.parameters,
+            object: pending.object, uid: pending.peer.uid,
             isOwnerOnly: pending.method.access == .owner && !rules.access.isAdministrator(pending.peer)
         ) { [self] reply, added, removed in
             guard !reply.continues else {
@@ -70,6 +71,7 @@ extension Broker {
         }
         if let entry = pending.removal { return self.removed(entry, pending, reply) }
         guard !added.isEmpty || !removed.isEmpty else { return pending.finish(reply) }
+        if isTransient(pending) { return beginTransient(pending, reply, added) }
         changed(pending, reply, added: added, removed: removed)
     }
 
@@ -77,6 +79,8 @@ extension Broker {
 
     func runtimeDied(_ end: RuntimeEnd) {
         let reason = end.text
+        rollBackTrials(reason)
+        transientsDied(reason)
         let interrupted = underWay.sorted { $0.key < $1.key }.map(\.value)
         underWay = [:]
         let work =

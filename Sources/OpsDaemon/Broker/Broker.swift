@@ -53,7 +53,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     var unstored: Set<UInt32> = []
     /// Registrations that are being changed, with the calls that wait for it.
     var changing: [UInt32: [PendingCall]] = [:]
-    var runs = RunTable()
+    var watch = RegistrationWatch()
+    var runs: RunTable
     /// Calls that wait for a runtime.
     var queue: [PendingCall] = []
     /// Calls that the present runtime works on, by serial.
@@ -82,6 +83,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         self.notifier = notifier
         let descriptors = DescriptorLimit.raise(to: 2 * Self.connectionsMax + Self.ownDescriptors)
         connectionsMax = min(Self.connectionsMax, max(1, (descriptors - Self.ownDescriptors) / 2))
+        runs = RunTable(policy: RunPolicy(runningMax: max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))))))
         supervisor = RuntimeSupervisor(
             loop: loop, hangTimeoutSeconds: Int64(rules.configuration.hangTimeoutSeconds))
     }
@@ -130,6 +132,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         if let peer = client.peer, !rules.access.isUnlimited(peer.uid) { accounts.disconnect(peer.uid) }
         monitors[ObjectIdentifier(client)] = nil
         abandonRuns(of: client)
+        endTransient(of: client)
         abandonFollows(of: client)
         abandonVerification(of: client)
     }
@@ -183,11 +186,15 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         case .daemonStatus: pending.finish(Reply((try? JSONValue(encoding: status)) ?? [:]))
         case .daemonMetrics: pending.finish(Reply(["text": .string(metricsText)]))
         case .registryMonitor: monitor(pending)
+        case .registryWait: waitForEnd(pending)
+        case .registryRegister where isTransient(pending) && !pending.call.more:
+            pending.finish(Reply(.expectedMore))
         case .mapFollow: follow(pending)
         case .simulationRun: startRun(pending)
         case .simulationList: listRuns(pending)
         case .simulationResult: runResult(pending)
         case .simulationCancel: cancelRun(pending)
+        case .simulationWatch: watchRun(pending)
         case .registryUnregister, .linkDetach: unregister(pending)
         case .registryUpdate: update(pending)
         default: submitInTurn(pending)
@@ -238,20 +245,21 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     func tell(_ event: HostEvent, serial: Int64?) {
         var event = event
         let pending = serial.flatMap { underWay[$0] }
-        if serial != nil, pending == nil, event.event != "eject", event.event != "refuse" {
+        if serial != nil, pending == nil, !["eject", "rollback", "refuse"].contains(event.event) {
             // A restore: what matters of it is recorded when it is done.
             return
         }
         event.durationUs = event.durationUs ?? pending?.durationMicroseconds
         event.signer = pending?.signer
         record(event, peer: pending?.peer)
-        if event.event == "eject", let id = event.id, book.entries[id] != nil {
-            keepUnasked(RegistryChange(removed: [id]))
+        if event.event == "eject", let id = event.id {
+            ejected(id, name: event.name ?? "?", reason: event.reason, restored: event.restored)
         }
+        if event.event == "trial-end", let id = event.id { trialOver(id) }
     }
 
     func record(_ event: HostEvent, peer: Peer? = nil, priority: Journal.Priority? = nil) {
-        let isTrouble = ["eject", "quarantine", "refuse"].contains(event.event)
+        let isTrouble = ["eject", "rollback", "quarantine", "refuse"].contains(event.event)
         journal.record(event, peer: peer, priority: priority ?? (isTrouble ? .warning : .notice))
         events[event.event, default: 0] += 1
         for monitor in monitors.values { monitor.tell(event) }

@@ -21,6 +21,8 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     var removal: RegistryEntry?
     /// The registration that nobody else may change until the runtime has answered.
     var holds: UInt32?
+    /// What the runtime is asked, if not what we were asked.
+    var runtimeParameters: JSONValue?
 
     init(_ call: Call, object: [UInt8]?, _ method: Method, peer: Peer, client: ClientConnection) {
         self.call = call
@@ -44,49 +46,4 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
         client?.finish(call.oneway ? nil : reply)
         whenFinished?(reply)
     }
-}
-
-/// One run of a scenario: known by its id until it is forgotten, whoever asked for it.
-final class SimulationRun: @unchecked Sendable {  // Confined to the broker's loop.
-    var status: RunStatus
-    var result: JSONValue?
-    var failure: Refusal?
-    /// Registrations whose programs it runs.
-    var uses: [UInt32] = []
-    var isCancelled = false
-
-    init(id: UInt32, scenario: String) {
-        status = RunStatus(id: id, scenario: scenario, state: "running", atS: 0, durationS: 0)
-    }
-
-    var isRunning: Bool { status.state == "running" }
-}
-
-/// Runs by id, the newest finished ones with their results.
-struct RunTable {
-    static let finishedMax = 32
-
-    private(set) var runs: [SimulationRun] = []
-    private var lastID: UInt32 = 0
-
-    var runningCount: Int { runs.count { $0.isRunning } }
-
-    mutating func add(scenario: String) -> SimulationRun {
-        lastID += 1
-        let run = SimulationRun(id: lastID, scenario: scenario)
-        runs.append(run)
-        return run
-    }
-
-    /// Forgets the oldest finished runs beyond the limit.
-    mutating func trim() {
-        var surplus = runs.count { !$0.isRunning } - Self.finishedMax
-        runs.removeAll { run in
-            guard surplus > 0, !run.isRunning else { return false }
-            surplus -= 1
-            return true
-        }
-    }
-
-    subscript(id: UInt32) -> SimulationRun? { runs.first { $0.status.id == id } }
 }

@@ -3,14 +3,17 @@ import Foundation
 import OpsHost
 import Synchronization
 
-/// Simulations, each on a thread of its own, as many at once as there are processors.
+/// Simulations, each on a thread of its own; the broker sees to it that they are not too many.
+///
+/// They yield to everything else: a request is answered at once also while all processors simulate.
 final class SimulationThreads: Sendable {
     private let host: RuntimeHost
     private let writer: FrameWriter
-    private let turns = DispatchSemaphore(value: ProcessInfo.processInfo.activeProcessorCount)
     private let cancelled = Mutex<Set<Int64>>([])
     /// How often a client hears of progress.
     private static let progressInterval = Duration.milliseconds(100)
+    /// Of the threads that simulate, and of those that they start.
+    private static let niceness: CInt = 10
 
     init(host: RuntimeHost, writer: FrameWriter) {
         self.host = host
@@ -19,8 +22,8 @@ final class SimulationThreads: Sendable {
 
     func start(_ request: RuntimeRequest) {
         let thread = Thread { [self] in
-            turns.wait()
-            defer { turns.signal() }
+            // Of this thread alone, as Linux has it.
+            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
             run(request)
             _ = cancelled.withLock { $0.remove(request.serial) }
         }
@@ -44,7 +47,8 @@ final class SimulationThreads: Sendable {
             report(request, scenario)
             let last = Mutex(ContinuousClock.now)
             let result = try host.simulate(
-                scenario, timing: parameters.timing ?? false, uid: request.uid
+                scenario, timing: parameters.timing ?? false, live: parameters.live ?? false,
+                uid: request.uid, id: parameters.run
             ) { [self] status in
                 let isDue = last.withLock { last in
                     guard ContinuousClock.now - last >= Self.progressInterval else { return false }

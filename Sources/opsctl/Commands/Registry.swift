@@ -5,21 +5,38 @@ import Foundation
 struct Register: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Register the struct_ops maps of an object.",
-        discussion: "All maps or none, unless --keep-going, which keeps what succeeded and ends with 1.")
+        discussion: """
+            All maps or none, unless --keep-going, which keeps what succeeded and ends with 1.
+            With --transient they are kept as long as opsctl is there, which stays until it is interrupted or the last \
+            of them has been ended by others.
+            """)
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "A .bpf.o file.") var object: String
     @Option(help: "Only this map (the C variable's name); repeatable.") var map: [String] = []
     @Flag(help: "Keep what succeeds when a map fails.") var keepGoing = false
     @OptionGroup var signing: SignatureOption
+    @Flag(help: "They end with this command, and are not stored.") var transient = false
 
     func perform() throws -> Outcome {
-        let bytes = try readFile(object)
-        let reply: RegistrationsReply = try call(
-            .registryRegister,
-            RegisterParameters(
-                object: Data(bytes).base64EncodedString(), maps: map.isEmpty ? nil : map,
-                keepGoing: keepGoing ? true : nil, file: fileName(object), signature: try signing.base64()))
+        var parameters = RegisterParameters(
+            object: Data(try readFile(object)).base64EncodedString(), maps: map.isEmpty ? nil : map,
+            keepGoing: keepGoing ? true : nil, file: fileName(object), signature: try signing.base64())
+        guard transient else {
+            let reply: RegistrationsReply = try call(.registryRegister, parameters)
+            return outcome(reply)
+        }
+        parameters.transient = true
+        let printer = Printer(format: global.format)
+        let last = try answer(.registryRegister, parameters, more: true) { first in
+            if let reply: RegistrationsReply = try? first.decode() { printer.print(outcome(reply)) }
+        }
+        // Interrupted, we do not get here.
+        let ends = try (last["ended"] ?? []).decode(as: [RegistrationEnd].self)
+        return WaitVerb.outcome(ends)
+    }
+
+    private func outcome(_ reply: RegistrationsReply) -> Outcome {
         var outcome = Outcome(
             .array(reply.registrations.map(\.json)),
             text: reply.registrations.map { Show.sentence("Registered", $0) }.joined(separator: "\n"))
@@ -64,6 +81,8 @@ struct Update: Verb {
     @Option(help: "The map of the object (its C variable); needed if it has several.") var map: String?
     @Option(help: "Refuse unless this id is the one in use.") var expect: UInt32?
     @OptionGroup var signing: SignatureOption
+    @Option(help: "Bring the old one back if the new one is ejected within this time: 10s, 500ms.")
+    var trial: String?
 
     func perform() throws -> Outcome {
         var words = Words(words)
@@ -75,7 +94,7 @@ struct Update: Verb {
             .registryUpdate,
             UpdateParameters(
                 selector, object: Data(bytes).base64EncodedString(), map: map, expect: expect,
-                file: fileName(object), signature: try signing.base64()))
+                file: fileName(object), signature: try signing.base64(), trialS: try trial.map(seconds)))
         return Outcome(
             .array(reply.registrations.map(\.json)),
             text: reply.registrations.map { Show.sentence("Updated", $0) }.joined(separator: "\n"))
@@ -117,6 +136,9 @@ struct Show: Verb {
         line +=
             " " + pad(registration.state, 8) + " refs \(registration.refs)  ops_name \(registration.opsName)"
         if let link = registration.linkID { line += "  link \(link)" }
+        if let trial = registration.trial {
+            line += "  on trial for \(trial.leftS) s, then id \(trial.fallback) goes"
+        }
         if let reason = registration.reason { line += "\n\treason: \(reason)" }
         return line
     }

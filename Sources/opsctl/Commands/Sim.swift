@@ -8,7 +8,8 @@ struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
         subcommands: [
-            SimRun.self, SimCheck.self, SimReport.self, SimSweep.self, SimList.self, SimResult.self,
+            SimRun.self, SimCheck.self, SimReport.self, SimSweep.self, SimList.self, SimWatch.self,
+            SimResult.self,
             SimCancel.self,
         ],
         defaultSubcommand: SimRun.self)
@@ -17,7 +18,11 @@ struct Sim: ParsableCommand {
 struct SimRun: Verb {
     static let configuration = CommandConfiguration(
         commandName: "run", abstract: "Run a scenario file to its end.",
-        discussion: "With --local nothing is asked of a daemon: the simulation runs in opsctl itself.")
+        discussion: """
+            With --local nothing is asked of a daemon: the simulation runs in opsctl itself.
+            With --live each connection gets what its 'cc:' means when it begins, so 'opsctl update' swaps under a run; \
+            the result is then not repeatable, and says so.
+            """)
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "A scenario in YAML.") var file: String
@@ -26,16 +31,29 @@ struct SimRun: Verb {
     var object: [String] = []
     @Option(name: .customShort("o"), help: "Write the bare result to this file.") var output: String?
     @Flag(help: "Add CPU and wall time, which differ from run to run.") var timing = false
+    @Flag(help: "New connections follow updates of what is registered.") var live = false
+    @Flag(help: "Do not wait: print the run's id, for 'sim watch', 'result' and 'cancel'.") var detach = false
+    @Option(help: "Of the runs that wait, the highest is next.") var priority: Int?
     @OptionGroup(title: "Outputs") var outputs: OutputOptions
 
     func validate() throws {
         guard object.isEmpty || local else { throw ValidationError("--object needs --local") }
         if let option = outputs.localOption, !local { throw ValidationError("\(option) needs --local") }
+        guard !live || !local else {
+            throw ValidationError("--live needs a daemon: nobody can update what --local registers")
+        }
+        guard !local || !detach && priority == nil else {
+            throw ValidationError("--detach and --priority need a daemon")
+        }
+        guard !detach || output == nil else {
+            throw ValidationError("a detached run has no result yet: see 'sim result'")
+        }
     }
 
     func perform() throws -> Outcome {
         let text = String(decoding: try readFile(file), as: UTF8.self)
         let files = try readFiles(neededBy: text, at: file)
+        if detach { return try start(text, files) }
         let bar = ProgressBar(format: global.format)
         defer { bar.clear() }
         if let stop = try outputs.stop {
@@ -72,17 +90,55 @@ struct SimRun: Verb {
         }
     }
 
-    private func runThere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
-        let parameters = RunParameters(
+    private func parameters(_ text: String, _ files: [String: String]) -> RunParameters {
+        RunParameters(
             scenario: text, file: fileName(file), timing: timing ? true : nil,
-            files: files.isEmpty ? nil : files)
-        let answer = try answer(.simulationRun, parameters, more: true) { reply in
+            files: files.isEmpty ? nil : files, live: live ? true : nil, detach: detach ? true : nil,
+            priority: priority)
+    }
+
+    private func start(_ text: String, _ files: [String: String]) throws -> Outcome {
+        let answer = try answer(.simulationRun, parameters(text, files))
+        guard let run = answer["run"], let status = try? run.decode(as: RunStatus.self) else {
+            throw Refusal("protocol", errno: 71, "the daemon sent no run")
+        }
+        return Outcome(run, text: "Run \(status.id) is \(status.state)")
+    }
+
+    private func runThere(_ text: String, _ files: [String: String], _ bar: ProgressBar) throws -> JSONValue {
+        try result(of: .simulationRun, parameters(text, files), bar)
+    }
+}
+
+extension Verb {
+    /// The result of a call that tells its progress first.
+    fileprivate func result(
+        of method: Method, _ parameters: some Encodable, _ bar: ProgressBar
+    ) throws -> JSONValue {
+        let answer = try answer(method, parameters, more: true) { reply in
             if let status = try? reply.decode(as: RunReply.self).progress { bar.show(status) }
         }
         guard let result = answer["result"] else {
             throw Refusal("protocol", errno: 71, "the daemon sent no result")
         }
         return result
+    }
+}
+
+struct SimWatch: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "watch", abstract: "Follow a run of the daemon to its end, and print its result.",
+        discussion: "The run goes on if this is interrupted.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        let bar = ProgressBar(format: global.format)
+        defer { bar.clear() }
+        let result = try result(of: .simulationWatch, try runSelector(selector), bar)
+        bar.clear()
+        return Outcome(result, text: SimulationReport(result).text)
     }
 }
 

@@ -77,6 +77,18 @@ final class Sandbox {
         return try Sandbox.run("/usr/bin/setpriv", who + arguments, environment: ["OPSD_SOCKET": socket])
     }
 
+    /// Starts opsctl and does not wait for it.
+    func begin(_ arguments: String...) throws -> Process {
+        let process = Process()
+        process.executableURL = Sandbox.binaries.appending(path: "opsctl")
+        process.arguments = ["--socket", socket] + arguments
+        process.standardInput = FileHandle.nullDevice
+        process.standardOutput = FileHandle.nullDevice
+        process.standardError = FileHandle.nullDevice
+        try process.runWithOpenSignals()
+        return process
+    }
+
     func file(_ name: String, _ text: String) throws -> String {
         let url = folder.appending(path: name)
         try Data(text.utf8).write(to: url)

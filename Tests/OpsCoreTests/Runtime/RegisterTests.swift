@@ -118,7 +118,7 @@ struct RegisterTests {
             try refusal {
                 _ = try policy.runtime.update(.name("pol"), object: object.id, expected: 999)
             }.errno == OpsError.ebadf)
-        let updated = try policy.runtime.update(.name("pol"), object: object.id, expected: first.id)
+        let (_, updated) = try policy.runtime.update(.name("pol"), object: object.id, expected: first.id)
         #expect(updated.linkID == link)
         #expect(updated.id > first.id)
         #expect(policy.runtime.map(first.id) == nil, "nobody used the old one")

@@ -157,8 +157,8 @@ extension World {
         controls.watch(watch)
         for index in 0..<flowCount {
             let flow = engine.pointee.flows + index
-            flow.pointee.senderOps = controls.entries[Int(flow.pointee.senderOps.number)].attachment
-            flow.pointee.receiverOps = controls.entries[Int(flow.pointee.receiverOps.number)].attachment
+            flow.pointee.senderOps = controls.current(flow.pointee.senderControl)
+            flow.pointee.receiverOps = controls.current(flow.pointee.receiverControl)
         }
     }
 }

@@ -1,0 +1,176 @@
+import ControlAPI
+import Glibc
+import Registry
+
+/// Links and their owners: transient registrations, those who wait for an end, trials.
+extension Broker {
+    // MARK: Waiting
+
+    /// `Wait`: answered when the registration is not attached any more.
+    func waitForEnd(_ pending: PendingCall) {
+        guard let selector: Selector = try? pending.call.parameters.decode(), !selector.isEmpty else {
+            return pending.finish(
+                Reply(Refusal("invalid", errno: Int(EINVAL), "neither 'id' nor 'name' is given")))
+        }
+        let kept = book.select(selector)
+        let transient = watch.transient.values.map(\.registration).filter {
+            selector.id == $0.id || selector.name == $0.name
+        }
+        let found = kept.filter { $0.failure == nil }.map(\.registration) + transient
+        if found.count == 1, let registration = found.first {
+            return watch.wait(pending, for: registration.id)
+        }
+        if let failed = kept.first, found.isEmpty {
+            let end = RegistrationEnd(
+                id: failed.id, name: failed.registration.name, kind: "failed", reason: failed.failure)
+            return pending.finish(Reply(["end": (try? JSONValue(encoding: end)) ?? [:]]))
+        }
+        pending.finish(Reply(refusal(selector, found)))
+    }
+
+    private func refusal(_ selector: Selector, _ found: [Registration]) -> Refusal {
+        guard !found.isEmpty else {
+            return Refusal(
+                "not-found", errno: Int(ENOENT),
+                "there is no attached registration with \(selector.description)")
+        }
+        let ids = found.map { String($0.id) }.sorted().joined(separator: ", ")
+        return Refusal(
+            "ambiguous", errno: Int(EINVAL),
+            "\(selector.description) matches \(found.count) registrations", reason: "their ids are \(ids)",
+            suggestion: "say which one by 'id N'")
+    }
+
+    /// Tells those who wait for it.
+    func registrationEnded(_ id: UInt32, name: String, kind: String, reason: String?) {
+        for (call, reply) in watch.end(RegistrationEnd(id: id, name: name, kind: kind, reason: reason)) {
+            call.finish(reply)
+        }
+    }
+
+    func registrationEnded(_ entry: RegistryEntry, by pending: PendingCall) {
+        registrationEnded(
+            entry.id, name: entry.registration.name,
+            kind: pending.method == .linkDetach ? "detach" : "unregister", reason: nil)
+    }
+
+    /// An update is stored.
+    func registrationMoved(
+        from old: UInt32, to new: Registration, _ fallback: RegistrationWatch.Fallback?
+    ) {
+        watch.move(from: old, to: new)
+        if let fallback { watch.beginTrial(of: new.id, instead: fallback) }
+    }
+
+    // MARK: Transient registrations
+
+    /// Its registrations are to end with its connection.
+    func isTransient(_ pending: PendingCall) -> Bool {
+        pending.method == .registryRegister && pending.call.parameters["transient"] == .bool(true)
+    }
+
+    /// They live as long as the call, which goes on.
+    func beginTransient(_ pending: PendingCall, _ reply: Reply, _ added: [Registration]) {
+        guard !added.isEmpty else { return pending.finish(reply) }
+        for registration in added { watch.addTransient(registration, of: pending) }
+        guard let client = pending.client else { return endTransient(added.map(\.id)) }
+        client.stream(Reply(reply.parameters, continues: true))
+        // Nobody waits for its end but its client.
+        let whenFinished = pending.whenFinished
+        pending.whenFinished = nil
+        whenFinished?(reply)
+        notifier.status(statusLine)
+    }
+
+    /// A call of whomever has changed one.
+    func transientChanged(_ pending: PendingCall, added: [Registration], removed: [UInt32]) {
+        for id in removed {
+            guard let old = watch.transient[id]?.registration else { continue }
+            if let new = added.first {
+                watch.move(from: id, to: new)
+            } else {
+                registrationEnded(
+                    id, name: old.name, kind: pending.method == .linkDetach ? "detach" : "unregister",
+                    reason: nil)
+            }
+        }
+    }
+
+    /// Their connection is gone. A runtime that is being restarted has forgotten them already.
+    func endTransient(of client: ClientConnection) {
+        endTransient(watch.transient(of: client))
+        watch.forgetWaiting(of: client)
+    }
+
+    private func endTransient(_ ids: [UInt32]) {
+        for id in ids {
+            guard let registration = watch.transient[id]?.registration else { continue }
+            supervisor.connection?.send(
+                Method.registryUnregister.rawValue, ["id": .integer(Int64(id))]
+            ) { [self] reply, _, _ in
+                record(
+                    HostEvent(
+                        "unregister", id: id, name: registration.name,
+                        subsystem: registration.kernelStructOps, objectSha256: registration.objectSha256,
+                        reason: "its connection has ended",
+                        text: "unregistered \(registration.kernelStructOps) \(registration.name) id \(id): "
+                            + "its connection has ended"))
+                registrationEnded(
+                    id, name: registration.name, kind: "unregister", reason: "its connection has ended")
+            }
+        }
+    }
+
+    // MARK: Trials
+
+    /// The runtime has ejected a registration.
+    /// - Parameter restored: id of what took its place again, since it was on trial; nil: nothing did.
+    func ejected(_ id: UInt32, name: String, reason: String?, restored: UInt32?) {
+        var change = RegistryChange(removed: book.entries[id] == nil ? [] : [id])
+        let fallback = watch.endTrial(of: id)
+        if restored != nil, let fallback {
+            putBack(fallback, in: &change)
+            watch.moveWaiting(from: id, to: fallback.entry.id)
+        } else {
+            registrationEnded(id, name: name, kind: "eject", reason: reason)
+        }
+        keepUnasked(change)
+    }
+
+    private func putBack(_ fallback: RegistrationWatch.Fallback, in change: inout RegistryChange) {
+        change.put.append(fallback.entry)
+        change.objects[fallback.entry.registration.objectSha256] = fallback.object
+    }
+
+    /// It stays: what it has replaced need not be kept any more.
+    func trialOver(_ id: UInt32) { _ = watch.endTrial(of: id) }
+
+    /// The runtime died: what was on trial is not tried again, and what it had replaced is restored.
+    func rollBackTrials(_ reason: String) {
+        for (id, fallback) in watch.fallbacks.sorted(by: { $0.key < $1.key }) {
+            _ = watch.endTrial(of: id)
+            let why = "rolled back to id \(fallback.entry.id): the runtime was \(reason) in its trial"
+            guard var entry = book.failing(id, reason: why, isQuarantined: true) else { continue }
+            // The link is the other one's again.
+            entry.registration.linkID = nil
+            var change = RegistryChange(put: [entry])
+            putBack(fallback, in: &change)
+            keepUnasked(change)
+            watch.moveWaiting(from: id, to: fallback.entry.id)
+            let registration = fallback.entry.registration
+            record(
+                HostEvent(
+                    "rollback", id: registration.id, name: registration.name,
+                    subsystem: registration.kernelStructOps, objectSha256: registration.objectSha256,
+                    reason: why, text: "\(registration.name) id \(id) is \(why)"), priority: .warning)
+        }
+    }
+
+    /// A new runtime knows nothing of transient registrations.
+    func transientsDied(_ reason: String) {
+        for (id, entry) in watch.transient.sorted(by: { $0.key < $1.key }) {
+            registrationEnded(
+                id, name: entry.registration.name, kind: "failed", reason: "the runtime was \(reason)")
+        }
+    }
+}
