@@ -156,7 +156,7 @@ struct RegisterTests {
         let policy = try PolicyRuntime()
         policy.runtime.reserveIDs(upTo: 40)
         let bytes = try BPFCompiler.compile(PolicyObject.source())
-        let info = try policy.runtime.register(bytes, name: "pol.bpf.o", ids: ["pol": 17])
+        let info = try policy.runtime.register(bytes, name: "pol.bpf.o", ids: ["pol": RestoredIDs(map: 17)])
         #expect(info.map(\.id) == [17])
         #expect(policy.runtime.latestID > 40)
         try policy.runtime.unregister(.id(17))
