@@ -44,7 +44,7 @@ extension Broker {
             return store(change, pending, reply, added: added, replaced: replaced)
         }
         // Read before its registration goes from the disk, which may take it along.
-        storage.object(old.registration.objectSha256).whenComplete { [self] object in
+        storage.object(old.registration.objectSha256).whenComplete { [self, change] object in
             store(
                 change, pending, reply, added: added, replaced: replaced,
                 fallback: RegistrationWatch.Fallback(entry: old, object: try? object.get()))

@@ -1,0 +1,138 @@
+import Foundation
+import Testing
+
+/// Links and their owners, through the daemon.
+@Suite("Links", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+struct LinkTests {
+    /// An example behind a link, which alone can be updated.
+    private func linked(_ name: String = "reno") throws -> String {
+        let source = try String(
+            contentsOf: Sandbox.root.appending(path: "Examples/\(name).bpf.c"), encoding: .utf8)
+        return try Example.compile(
+            name,
+            source: source.replacingOccurrences(of: "SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")")
+        )
+    }
+
+    private func shown(_ sandbox: Sandbox) throws -> [[String: Any]] {
+        try sandbox.opsctl("-j", "show").json()["result"] as? [[String: Any]] ?? []
+    }
+
+    @Test func transientRegistrationEndsWithItsConnection() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start("--state-dir", sandbox.folder.path)
+        let owner = try sandbox.begin("register", "--transient", try linked())
+        try sandbox.eventually("it is registered") { try shown(sandbox).count == 1 }
+        // A runtime that dies takes it along, and its owner hears of that; so does the end of its owner.
+        owner.interrupt()
+        owner.waitUntilExit()
+        try sandbox.eventually("it has ended with its connection") { try shown(sandbox).isEmpty }
+
+        let other = try sandbox.begin("register", "--transient", try linked())
+        try sandbox.eventually("it is registered") { try shown(sandbox).count == 1 }
+        kill(try #require(try sandbox.runtimePID()), SIGKILL)
+        other.waitUntilExit()
+        #expect(other.terminationStatus == 1)
+        #expect(try shown(sandbox).isEmpty)
+    }
+
+    @Test func waitTellsHowARegistrationEnded() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let object = try linked()
+        #expect(try sandbox.opsctl("register", object).status == 0)
+        let name = try #require(try shown(sandbox).first?["name"] as? String)
+        let waiter = try sandbox.begin("wait", "--detached", "name", name)
+        // It follows the link through an update.
+        #expect(try sandbox.opsctl("update", "name", name, object).status == 0)
+        #expect(waiter.isRunning)
+        #expect(try sandbox.opsctl("unregister", "name", name).status == 0)
+        waiter.waitUntilExit()
+        #expect(waiter.terminationStatus == 0)
+        #expect(try sandbox.opsctl("wait", "--detached", "name", name).status == 1)
+        #expect(try sandbox.opsctl("wait", "name", name).status == 2)
+    }
+
+    @Test func trialIsShownAndEndsByItself() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start("--state-dir", sandbox.folder.path)
+        let object = try linked()
+        #expect(try sandbox.opsctl("register", object).status == 0)
+        let old = try #require(try shown(sandbox).first)
+        let name = try #require(old["name"] as? String)
+        #expect(try sandbox.opsctl("update", "name", name, object, "--trial", "3s").status == 0)
+        let during = try shown(sandbox)
+        #expect(during.count == 2, "what was replaced is kept for the trial's time")
+        let trial = try #require(during.last?["trial"] as? [String: Any])
+        #expect(trial["fallback"] as? Int == old["id"] as? Int)
+        let users = try #require(
+            try sandbox.opsctl("-j", "users", "id", "\(old["id"] ?? 0)").json()["result"] as? [[String: Any]])
+        #expect(users.map { $0["kind"] as? String } == ["fallback"])
+        try sandbox.eventually("the trial is over") { try shown(sandbox).count == 1 }
+        let after = try #require(try shown(sandbox).first)
+        #expect(after["id"] as? Int == during.last?["id"] as? Int)
+        #expect(after["trial"] == nil)
+    }
+
+    @Test func deathInATrialBringsTheOldOneBack() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start("--state-dir", sandbox.folder.path)
+        let object = try linked()
+        #expect(try sandbox.opsctl("register", object).status == 0)
+        let old = try #require(try shown(sandbox).first)
+        let name = try #require(old["name"] as? String)
+        #expect(try sandbox.opsctl("update", "name", name, try linked("aimd"), "--trial", "600s").status == 1)
+        let source = try String(
+            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
+        let changed = try Example.compile(
+            "reno",
+            source: source.replacingOccurrences(of: "SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")")
+                .replacingOccurrences(of: "snd_cwnd >> 1, 2)", with: "snd_cwnd >> 1, 4)"))
+        #expect(try sandbox.opsctl("update", "name", name, changed, "--trial", "600s").status == 0)
+        kill(try #require(try sandbox.runtimePID()), SIGKILL)
+        try sandbox.eventually("the old one is in use again") {
+            try shown(sandbox).contains {
+                $0["id"] as? Int == old["id"] as? Int && $0["state"] as? String == "READY"
+            }
+        }
+        let failed = try #require(try shown(sandbox).first { $0["state"] as? String == "FAILED" })
+        #expect((failed["reason"] as? String)?.contains("trial") == true)
+        // Both are what the disk says, too.
+        sandbox.stop()
+        try sandbox.start("--state-dir", sandbox.folder.path)
+        #expect(try shown(sandbox).map { $0["state"] as? String } == ["READY", "FAILED"])
+    }
+
+    @Test func updatesUnderALiveRun() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let object = try linked()
+        #expect(try sandbox.opsctl("register", object).status == 0)
+        let registration = try #require(try shown(sandbox).first)
+        let (name, cc) = (registration["name"] as? String ?? "", registration["ops_name"] as? String ?? "")
+        let scenario = try sandbox.file(
+            "live.yaml",
+            """
+            duration: 3600s
+            links: {b: {rate: 50Mbit, delay: 1ms, buffer: 1bdp}}
+            flows: [{name: a, count: 20, cc: \(cc), path: [b], rtt: 10ms, app: {transfer: 20kB, count: 1000000, gap: 5ms}}]
+            record: off
+
+            """)
+        let output = try sandbox.opsctl("-j", "sim", "run", "--live", "--detach", scenario)
+        let run = try #require(try output.json()["result"] as? [String: Any])
+        let id = try #require(run["id"] as? Int)
+        var old = try #require(registration["id"] as? Int)
+        for _ in 0..<20 {
+            #expect(try sandbox.opsctl("update", "name", name, object).status == 0)
+            // Flows take the new ones, and the old one goes while the run goes on.
+            try sandbox.eventually("what was replaced is gone") {
+                try !shown(sandbox).contains { $0["id"] as? Int == old }
+            }
+            old = try #require(try shown(sandbox).first?["id"] as? Int)
+            let users = try sandbox.opsctl("-j", "users", "name", name).json()["result"] as? [[String: Any]]
+            #expect(users?.first { $0["kind"] as? String == "link" } != nil)
+        }
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "\(id)").status == 0)
+    }
+}
