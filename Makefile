@@ -12,7 +12,7 @@ DEPS = libsystemd-dev libsqlite3-dev pkg-config
 # The running kernel as judge of BPF programs; needs `make test-deps`.
 JUDGE = .build/verifier-oracle/judge
 
-.PHONY: demo test test-deps judge bench fuzz format install deps programs build release
+.PHONY: demo test test-deps judge bench fuzz format install deb deps programs build release
 
 demo: programs
 	Examples/demo
@@ -60,3 +60,8 @@ release: deps
 
 install: release
 	Scripts/install-files "$$($(SWIFT) build -c release --show-bin-path)" "$(DESTDIR)" "$(PREFIX)"
+
+# A Debian package, .build/deb/opsd_VERSION_ARCHITECTURE.deb.
+deb: release
+	@Scripts/install-deps dpkg-dev
+	Scripts/make-deb "$$($(SWIFT) build -c release --show-bin-path)" .build/deb

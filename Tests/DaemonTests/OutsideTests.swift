@@ -33,4 +33,27 @@ struct OutsideTests {
         #expect(output.status == 0, Comment(rawValue: output.stdout + output.stderr))
         #expect(output.stdout.contains("ok: one record says why"))
     }
+
+    static let canPack = canBoot && access("/usr/bin/dpkg-shlibdeps", X_OK) == 0
+
+    @Test(.enabled(if: canPack, "no systemd can be booted here, or no dpkg-dev"))
+    func installsAndPurgesAsADebianPackage() throws {
+        let script = Sandbox.root.appending(path: "Tests/systemd/package").path
+        let output = try Sandbox.run(
+            Self.boot, [script, Sandbox.binaries.path], environment: ["BIND": Sandbox.root.path])
+        #expect(output.status == 0, Comment(rawValue: output.stdout + output.stderr))
+        #expect(output.stdout.contains("ok: nothing is left"))
+    }
+
+    @Test func theManualNamesEveryVerb() throws {
+        let help = try Sandbox.run(Sandbox.binaries.appending(path: "opsctl").path, ["help"]).stdout
+        let verbs = try #require(help.components(separatedBy: "SUBCOMMANDS:\n").last).split(separator: "\n")
+            .compactMap { line in line.prefixMatch(of: /[ ]{2}([a-z-]+)/)?.1 }
+        #expect(verbs.contains("register"))
+        let page = try String(contentsOf: Sandbox.root.appending(path: "docs/man/opsctl.1"), encoding: .utf8)
+        for verb in verbs where verb != "help" {
+            #expect(
+                page.contains(".It Ic \(verb)"), "docs/man/opsctl.1 does not explain 'opsctl \(verb)'")
+        }
+    }
 }

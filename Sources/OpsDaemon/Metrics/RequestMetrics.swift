@@ -34,7 +34,8 @@ struct RequestMetrics {
             for (index, count) in one.counts.enumerated() {
                 sum += count
                 let bound = index < Self.bounds.count ? "\(Self.bounds[index])" : "+Inf"
-                metrics.sample("opsd_request_seconds_bucket", ["method": method.rawValue, "le": bound], is: sum)
+                metrics.sample(
+                    "opsd_request_seconds_bucket", ["method": method.rawValue, "le": bound], is: sum)
             }
             metrics.sample("opsd_request_seconds_count", ["method": method.rawValue], is: sum)
             metrics.sample("opsd_request_seconds_sum", ["method": method.rawValue], is: one.seconds)
