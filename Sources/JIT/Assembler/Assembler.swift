@@ -47,7 +47,11 @@ struct Assembler {
 
     /// - Parameter labelCount: labels 0 ..< labelCount exist from the start, unbound.
     init(labelCount: Int = 0, capacity: Int = 256) {
-        labelOffsets = [Int32](repeating: -1, count: labelCount)
+        labelOffsets = []
+        // Steps get labels too, and some jump.
+        labelOffsets.reserveCapacity(3 * labelCount + 16)
+        labelOffsets.append(contentsOf: repeatElement(-1, count: labelCount))
+        fixups.reserveCapacity(labelCount / 4 + 8)
         bytes.reserveCapacity(capacity)
     }
 

@@ -2,38 +2,40 @@
 /// are equal, and otherwise both sides of a branch are as likely.
 struct BlockFlow {
     struct Edge {
-        var from: Int
-        var to: Int
+        var from: Int32
+        var to: Int32
         var weight: Double
         /// There is no other way: what does not fall through is a jump more.
         var isOnly: Bool
     }
     /// Most frequent first; of equals, only ways, then those that fall through already, then in the order of the code.
     private(set) var edges: [Edge] = []
-    /// By block, how much of it goes on to the next without a jump.
-    private var shares: [Double]
+    private struct Block {
+        var frequency = 0.0
+        /// How much of it goes on to the next without a jump.
+        var share = 0.0
+    }
+    private var blocks: [Block]
 
     private static let turns = 8.0
     /// Of a comparison for equality.
     private static let equalShare = 0.375
 
-    init(_ blocks: BlockList, _ steps: [Step]) {
-        let loops = LoopNest(blocks)
-        var frequency = [Double](repeating: 0, count: blocks.count)
-        shares = frequency
-        frequency[0] = 1
-        edges.reserveCapacity(2 * blocks.count)
+    init(_ list: BlockList, _ steps: [Step]) {
+        let loops = LoopNest(list)
+        blocks = [Block](repeating: Block(), count: list.count)
+        blocks[0].frequency = 1
+        edges.reserveCapacity(2 * list.count)
         // Before a block come all that lead to it, but for the ways back to the heads of loops.
         for block in loops.order {
-            if loops.isHead[block] { frequency[block] *= BlockFlow.turns }
-            let next = blocks.next[block], target = blocks.target[block]
-            let branch = steps[blocks.range(block).upperBound - 1]
+            if loops.isHead(block) { blocks[block].frequency *= BlockFlow.turns }
+            let next = list.next(block), target = list.target(block)
+            let branch = steps[list.range(block).upperBound - 1]
             let share = BlockFlow.share(ofNext: next, target, from: block, loops, branch)
-            shares[block] = share
-            if next >= 0 { add(block, next, frequency[block] * share, isOnly: target < 0, loops, &frequency) }
-            if target >= 0 {
-                add(block, target, frequency[block] * (1 - share), isOnly: next < 0, loops, &frequency)
-            }
+            blocks[block].share = share
+            let frequency = blocks[block].frequency
+            if next >= 0 { add(block, next, frequency * share, isOnly: target < 0, loops) }
+            if target >= 0 { add(block, target, frequency * (1 - share), isOnly: next < 0, loops) }
         }
         edges.sort { left, right in
             if left.weight != right.weight { return left.weight > right.weight }
@@ -44,15 +46,12 @@ struct BlockFlow {
         }
     }
 
-    private mutating func add(
-        _ from: Int, _ to: Int, _ weight: Double, isOnly: Bool, _ loops: LoopNest,
-        _ frequency: inout [Double]
-    ) {
-        edges.append(Edge(from: from, to: to, weight: weight, isOnly: isOnly))
-        if !loops.isBack(from: from, to: to) { frequency[to] += weight }
+    private mutating func add(_ from: Int, _ to: Int, _ weight: Double, isOnly: Bool, _ loops: LoopNest) {
+        edges.append(Edge(from: Int32(from), to: Int32(to), weight: weight, isOnly: isOnly))
+        if !loops.isBack(from: from, to: to) { blocks[to].frequency += weight }
     }
 
-    func share(ofNext block: Int) -> Double { shares[block] }
+    func share(ofNext block: Int) -> Double { blocks[block].share }
 
     private static func share(
         ofNext next: Int, _ target: Int, from block: Int, _ loops: LoopNest, _ branch: Step

@@ -14,36 +14,53 @@ struct BlockLayout {
         guard blocks.count > 2 else { return }
         let flow = BlockFlow(blocks, list.steps)
         let order = BlockLayout.order(blocks, flow)
-        guard order != Array(order.indices) else { return }
+        guard order.indices.contains(where: { order[$0] != $0 }) else { return }
         list.reorder(blocks, order, flow)
         list.countArrivals()
     }
 
+    /// A block and, if it is an end of one, its chain.
+    private struct Link {
+        var following: Int32 = -1
+        var isFollowing = false
+        /// Of the last block of a chain: the first; of the first: the last, and the least number of all.
+        var first: Int32
+        var last: Int32
+        var least: Int32
+
+        init(_ block: Int32) {
+            first = block
+            last = block
+            least = block
+        }
+    }
+
     /// The blocks, chain after chain; the first stays the first.
     private static func order(_ blocks: BlockList, _ flow: BlockFlow) -> [Int] {
-        let count = blocks.count
-        var following = [Int](repeating: -1, count: count),
-            isFollowing = [Bool](repeating: false, count: count)
-        // Of the last block of a chain: the first; of the first: the last, and the least number of all.
-        var first = Array(0..<count), last = first, least = first
-        for edge in flow.edges where edge.to != 0 && following[edge.from] < 0 && !isFollowing[edge.to] {
-            let head = first[edge.from], tail = last[edge.to]
-            guard head != edge.to else { continue }
-            following[edge.from] = edge.to
-            isFollowing[edge.to] = true
-            first[tail] = head
-            last[head] = tail
-            least[head] = min(least[head], least[edge.to])
+        var links: [Link] = []
+        links.reserveCapacity(blocks.count)
+        for block in 0..<blocks.count { links.append(Link(Int32(block))) }
+        for edge in flow.edges {
+            let from = Int(edge.from), to = Int(edge.to)
+            guard to != 0, links[from].following < 0, !links[to].isFollowing else { continue }
+            let head = Int(links[from].first), tail = Int(links[to].last)
+            guard head != to else { continue }
+            links[from].following = edge.to
+            links[to].isFollowing = true
+            links[tail].first = Int32(head)
+            links[head].last = Int32(tail)
+            links[head].least = min(links[head].least, links[to].least)
         }
-        let heads = (0..<count).filter { !isFollowing[$0] }
-        var order: [Int] = []
-        order.reserveCapacity(count)
         // Block 0 is the head of its chain, and the least.
-        for head in heads.sorted(by: { least[$0] < least[$1] }) {
+        var heads = links.indices.filter { !links[$0].isFollowing }
+        heads.sort { links[$0].least < links[$1].least }
+        var order: [Int] = []
+        order.reserveCapacity(blocks.count)
+        for head in heads {
             var block = head
             while block >= 0 {
                 order.append(block)
-                block = following[block]
+                block = Int(links[block].following)
             }
         }
         return order
@@ -92,7 +109,7 @@ extension [Step] {
         _ number: Int, of blocks: BlockList, before after: Int, _ flow: BlockFlow
     ) {
         guard let last else { return }
-        let next = blocks.next[number], target = blocks.target[number]
+        let next = blocks.next(number), target = blocks.target(number)
         if next < 0 {
             if last.kind == .goto, target == after { removeLast() }
         } else if next != after {

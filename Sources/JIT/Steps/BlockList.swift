@@ -1,35 +1,42 @@
 /// The blocks of a subprog: runs of steps that are entered at the first and left at the last.
 ///
-/// A select (`StepList.isSelect`) ends no block: what it skips is one move. Arrays by block, not an array of arrays, since
-/// this is made for every subprog.
+/// A select (`StepList.isSelect`) ends no block: what it skips is one move. One array of plain values, since this is made
+/// for every subprog with loops.
 struct BlockList {
-    /// First step of each block, and the number of steps at the end.
-    private var starts: [Int] = []
+    private struct Block {
+        /// First step.
+        var start: Int32
+        /// Block reached without a jump, and block that the last step jumps to; -1: none.
+        var next: Int32 = -1
+        var target: Int32 = -1
+    }
+    /// One more stands behind the last, for where that ends.
+    private var blocks: [Block] = []
     private var blockOfStart: [Int32]
-    /// Block reached without a jump, and block that the last step jumps to; -1: none.
-    private(set) var next: [Int] = []
-    private(set) var target: [Int] = []
 
-    var count: Int { next.count }
-    func range(_ block: Int) -> Range<Int> { starts[block]..<starts[block + 1] }
+    var count: Int { blocks.count - 1 }
+    func range(_ block: Int) -> Range<Int> { Int(blocks[block].start)..<Int(blocks[block + 1].start) }
     func block(startingAt step: Int) -> Int { Int(blockOfStart[step]) }
+    func next(_ block: Int) -> Int { Int(blocks[block].next) }
+    func target(_ block: Int) -> Int { Int(blocks[block].target) }
 
     init(_ list: StepList) {
         let steps = list.steps
         blockOfStart = [Int32](repeating: -1, count: steps.count)
+        blocks.reserveCapacity(steps.count / 2 + 2)
         var isStart = true
-        for (index, step) in steps.enumerated() {
+        for index in steps.indices {
             if isStart || list.isEntered(index) {
-                blockOfStart[index] = Int32(starts.count)
-                starts.append(index)
+                blockOfStart[index] = Int32(blocks.count)
+                blocks.append(Block(start: Int32(index)))
             }
-            isStart = step.endsFlow || step.jumps && !list.isSelect(at: index)
+            isStart = steps[index].endsFlow || steps[index].jumps && !list.isSelect(at: index)
         }
-        starts.append(steps.count)
-        for block in 0..<starts.count - 1 {
-            let last = steps[starts[block + 1] - 1]
-            next.append(last.endsFlow || block + 2 == starts.count ? -1 : block + 1)
-            target.append(last.jumps ? Int(blockOfStart[Int(last.target)]) : -1)
+        blocks.append(Block(start: Int32(steps.count)))
+        for block in 0..<count {
+            let last = steps[Int(blocks[block + 1].start) - 1]
+            if !last.endsFlow, block + 1 < count { blocks[block].next = Int32(block + 1) }
+            if last.jumps { blocks[block].target = blockOfStart[Int(last.target)] }
         }
     }
 }
@@ -44,9 +51,9 @@ extension StepList {
         guard steps[index].isBranch, index + 2 < steps.count, arrivals[index + 1] == 0,
             steps[index + 1].anyMoveWidth != nil
         else { return false }
-        let behind = steps[index + 2], over = steps[index].target
+        let over = steps[index].target
         return Int(over) == index + 2
-            || behind.kind == .goto && behind.target == over && arrivals[index + 2] == 0
+            || steps[index + 2].kind == .goto && steps[index + 2].target == over && arrivals[index + 2] == 0
     }
 
     /// Whether anything but a select right before it jumps to the step.

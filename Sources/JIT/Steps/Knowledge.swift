@@ -17,22 +17,25 @@ struct Knowledge {
         let steps = list.steps
         before = [UInt32](repeating: .max, count: steps.count)
         before[0] = 0
-        var changed = true
-        while changed {
-            changed = false
-            var known: UInt32 = 0
-            for (index, step) in steps.enumerated() {
-                if index > 0, !steps[index - 1].endsFlow { before[index] &= known }
+        var first = 0
+        while first < steps.count {
+            var known: UInt32 = .max
+            var again = steps.count
+            for index in first..<steps.count {
+                let step = steps[index]
+                if index > first, !steps[index - 1].endsFlow { before[index] &= known }
                 known = step.knownAfter(before[index], request)
                 guard step.target >= 0, step.kind != .nothing else { continue }
                 let target = Int(step.target)
                 let joined = before[target] & (step.kind == .goto ? known : step.knownWhenTaken(known))
                 if joined != before[target] {
                     before[target] = joined
-                    if target <= index { changed = true }
+                    // A loop whose head has lost something is done again.
+                    if target <= index { again = min(again, target) }
                 }
                 if step.kind == .plain { known = step.knownWhenNotTaken(known) }
             }
+            first = again
         }
     }
 

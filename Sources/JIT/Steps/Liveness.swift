@@ -22,7 +22,8 @@ extension RegisterHalves {
 /// A 32-bit operation reads lower halves only; but where it is known that the upper half of its source is zero, that is
 /// made use of, so there the whole register counts as read.
 ///
-/// One backward pass settles straight code; a loop takes another, until the heads of loops do not change.
+/// One backward pass settles straight code. Where a jump goes backwards it has seen too little if the head of its loop
+/// turns out to want more; then what lies before the last such jump is done again.
 struct Liveness {
     /// By step; what matters before it.
     private(set) var before: [RegisterHalves] = []
@@ -36,18 +37,20 @@ struct Liveness {
 
     init(_ list: StepList, _ knowledge: Knowledge, _ request: CompileRequest, result: RegisterHalves) {
         before = [RegisterHalves](repeating: 0, count: list.steps.count)
-        var changed = true
-        while changed {
-            changed = false
-            for index in stride(from: list.steps.count - 1, through: 0, by: -1) {
+        var jumpsBack = list.jumpsBack()
+        var last = list.steps.count - 1
+        while last >= 0 {
+            for index in stride(from: last, through: 0, by: -1) {
                 let step = list.steps[index]
-                let live = step.liveBefore(
+                before[index] = step.liveBefore(
                     after(index, step), known: knowledge.before[index], request, result: result)
-                if live != before[index] {
-                    before[index] = live
-                    // Only a jump backwards makes another pass see something new.
-                    if list.arrivals[index] > 0 { changed = true }
-                }
+            }
+            last = -1
+            for number in jumpsBack.indices {
+                let live = before[Int(jumpsBack[number].head)]
+                guard live != jumpsBack[number].seen else { continue }
+                jumpsBack[number].seen = live
+                last = max(last, Int(jumpsBack[number].index))
             }
         }
     }
@@ -57,6 +60,23 @@ struct Liveness {
         if !step.endsFlow, index + 1 < before.count { live = before[index + 1] }
         if step.target >= 0, step.kind != .nothing { live |= before[Int(step.target)] }
         return live
+    }
+}
+
+/// A jump backwards, and what it has seen to matter at its target.
+private struct JumpBack {
+    var index: Int32
+    var head: Int32
+    var seen: RegisterHalves = 0
+}
+
+extension StepList {
+    fileprivate func jumpsBack() -> [JumpBack] {
+        var jumps: [JumpBack] = []
+        for index in steps.indices where isJumpBack(at: index) {
+            jumps.append(JumpBack(index: Int32(index), head: steps[index].target))
+        }
+        return jumps
     }
 }
 

@@ -3,32 +3,41 @@
 /// Code from a compiler has loops with one entry. Of others only what leads back to the head without passing it is found,
 /// which costs speed and nothing else.
 struct LoopNest {
+    private struct Block {
+        /// Place in `order`; -1: it cannot be reached.
+        var position: Int32 = -1
+        /// Head of the innermost loop around it; -1: none.
+        var innermost: Int32 = -1
+        /// Of a head: the head of the loop around its own; -1: none.
+        var outer: Int32 = -1
+        var isHead = false
+        var isSeen = false
+    }
     /// Blocks that can be reached, each behind all that lead to it but for ways back.
     private(set) var order: [Int] = []
-    private(set) var isHead: [Bool]
-    private var position: [Int]
-    private var innermost: [Int]
-    /// Of a head: the head of the loop around its own.
-    private var outer: [Int]
+    private var blocks: [Block]
 
-    init(_ blocks: BlockList) {
-        let count = blocks.count
-        isHead = [Bool](repeating: false, count: count)
-        position = [Int](repeating: -1, count: count)
-        innermost = position
-        outer = position
-        findOrder(blocks)
-        guard let ways = WaysBack(blocks, self) else { return }
+    init(_ list: BlockList) {
+        blocks = [Block](repeating: Block(), count: list.count)
+        findOrder(list)
+        guard markHeads(list) else { return }
+        let ways = WaysBack(list, order)
+        var work: [Int] = []
         // The heads of inner loops come behind those of outer ones.
-        for head in order.reversed() where isHead[head] { collect(head, ways) }
+        for head in order.reversed() where isHead(head) { collect(head, ways, &work) }
     }
 
+    func isHead(_ block: Int) -> Bool { blocks[block].isHead }
+
+    func isBack(from: Int, to: Int) -> Bool { blocks[to].position <= blocks[from].position }
+
     /// Depth first, with a stack of its own: each block is done when all behind it are.
-    private mutating func findOrder(_ blocks: BlockList) {
-        var isSeen = [Bool](repeating: false, count: blocks.count)
-        var stack: [(block: Int, ways: Int)] = [(0, 2)]
-        isSeen[0] = true
-        order.reserveCapacity(blocks.count)
+    private mutating func findOrder(_ list: BlockList) {
+        var stack: [(block: Int, ways: Int)] = []
+        stack.reserveCapacity(list.count)
+        stack.append((0, 2))
+        blocks[0].isSeen = true
+        order.reserveCapacity(list.count)
         while let (block, ways) = stack.last {
             guard ways > 0 else {
                 order.append(block)
@@ -36,84 +45,97 @@ struct LoopNest {
                 continue
             }
             stack[stack.count - 1].ways -= 1
-            let way = ways == 2 ? blocks.next[block] : blocks.target[block]
-            if way >= 0, !isSeen[way] {
-                isSeen[way] = true
+            let way = ways == 2 ? list.next(block) : list.target(block)
+            if way >= 0, !blocks[way].isSeen {
+                blocks[way].isSeen = true
                 stack.append((way, 2))
             }
         }
         order.reverse()
-        for (index, block) in order.enumerated() { position[block] = index }
+        for index in order.indices { blocks[order[index]].position = Int32(index) }
+    }
+
+    /// Whether there is any.
+    private mutating func markHeads(_ list: BlockList) -> Bool {
+        var hasLoops = false
         for block in order {
-            let next = blocks.next[block], target = blocks.target[block]
-            if next >= 0, isBack(from: block, to: next) { isHead[next] = true }
-            if target >= 0, isBack(from: block, to: target) { isHead[target] = true }
+            let next = list.next(block), target = list.target(block)
+            if next >= 0, isBack(from: block, to: next) {
+                blocks[next].isHead = true
+                hasLoops = true
+            }
+            if target >= 0, isBack(from: block, to: target) {
+                blocks[target].isHead = true
+                hasLoops = true
+            }
         }
+        return hasLoops
     }
 
     /// Takes in all that leads back to `head` without passing it. A loop inside counts as one block, its head.
-    private mutating func collect(_ head: Int, _ ways: WaysBack) {
-        var work: [Int] = []
-        ways.forEach(to: head) { if isBack(from: $0, to: head) { work.append($0) } }
+    private mutating func collect(_ head: Int, _ ways: WaysBack, _ work: inout [Int]) {
+        addSources(of: head, areBack: true, ways, to: &work)
         while let block = work.popLast() {
             var top = block
-            if innermost[block] >= 0 {
-                top = innermost[block]
-                while outer[top] >= 0 { top = outer[top] }
+            if blocks[block].innermost >= 0 {
+                top = Int(blocks[block].innermost)
+                while blocks[top].outer >= 0 { top = Int(blocks[top].outer) }
                 if top == head { continue }
-                outer[top] = head
+                blocks[top].outer = Int32(head)
             } else {
-                innermost[block] = head
+                blocks[block].innermost = Int32(head)
                 if block == head { continue }
             }
             // Ways back to an inner head come from blocks that count to it already.
-            ways.forEach(to: top) { if !isBack(from: $0, to: top) { work.append($0) } }
+            addSources(of: top, areBack: false, ways, to: &work)
         }
-        if innermost[head] < 0 { innermost[head] = head }
+        if blocks[head].innermost < 0 { blocks[head].innermost = Int32(head) }
     }
 
-    func isBack(from: Int, to: Int) -> Bool { position[to] <= position[from] }
+    private func addSources(of block: Int, areBack: Bool, _ ways: WaysBack, to work: inout [Int]) {
+        var way = ways.first(to: block)
+        while way >= 0 {
+            let source = way / 2
+            if isBack(from: source, to: block) == areBack { work.append(source) }
+            way = ways.next(way)
+        }
+    }
 
     /// Whether the way ends the innermost loop that `from` is in.
     func leaves(from: Int, to: Int) -> Bool {
-        let loop = innermost[from]
+        let loop = blocks[from].innermost
         guard loop >= 0 else { return false }
-        var around = innermost[to]
+        var around = blocks[to].innermost
         while around >= 0 {
             if around == loop { return false }
-            around = outer[around]
+            around = blocks[Int(around)].outer
         }
         return true
     }
 }
 
-/// From where each block is reached: chains through an array with two places per block.
+/// From where each block is reached: chains through an array with two places per block. Way 2n is block n's `next`, way
+/// 2n + 1 its `target`.
 private struct WaysBack {
-    private var heads: [Int]
-    private var links: [Int]
+    private var heads: [Int32]
+    private var links: [Int32]
 
-    /// - Returns: nil if there are no loops.
-    init?(_ blocks: BlockList, _ loops: LoopNest) {
-        guard loops.isHead.contains(true) else { return nil }
-        heads = [Int](repeating: -1, count: blocks.count)
-        links = [Int](repeating: -1, count: 2 * blocks.count)
-        for block in loops.order {
-            add(2 * block, to: blocks.next[block])
-            add(2 * block + 1, to: blocks.target[block])
+    init(_ list: BlockList, _ order: [Int]) {
+        heads = [Int32](repeating: -1, count: list.count)
+        links = [Int32](repeating: -1, count: 2 * list.count)
+        for block in order {
+            add(2 * block, to: list.next(block))
+            add(2 * block + 1, to: list.target(block))
         }
     }
 
     private mutating func add(_ way: Int, to block: Int) {
         guard block >= 0 else { return }
         links[way] = heads[block]
-        heads[block] = way
+        heads[block] = Int32(way)
     }
 
-    func forEach(to block: Int, _ body: (Int) -> Void) {
-        var way = heads[block]
-        while way >= 0 {
-            body(way / 2)
-            way = links[way]
-        }
-    }
+    /// -1: none.
+    func first(to block: Int) -> Int { Int(heads[block]) }
+    func next(_ way: Int) -> Int { Int(links[way]) }
 }

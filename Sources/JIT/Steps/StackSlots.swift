@@ -105,7 +105,7 @@ extension Step {
 }
 
 extension StepList {
-    /// In how many loops each step is: every jump backwards is taken for one, from its target to itself.
+    /// In how many loops each step is (and one number behind the last): every jump backwards is taken for one, from its target to itself.
     func loopDepths() -> [Int] {
         var change = [Int](repeating: 0, count: steps.count + 1)
         for (index, step) in steps.enumerated()
@@ -113,10 +113,7 @@ extension StepList {
             change[Int(step.target)] += 1
             change[index + 1] -= 1
         }
-        var depth = 0
-        return change.dropLast().map {
-            depth += $0
-            return depth
-        }
+        for index in change.indices.dropFirst() { change[index] += change[index - 1] }
+        return change
     }
 }

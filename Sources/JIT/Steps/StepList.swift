@@ -65,7 +65,8 @@ struct StepList {
 
     /// To be called when jumps have changed.
     mutating func countArrivals() {
-        arrivals = [UInt16](repeating: 0, count: steps.count)
+        arrivals.removeAll(keepingCapacity: true)
+        arrivals.append(contentsOf: repeatElement(0, count: steps.count))
         for step in steps where step.target >= 0 && step.kind != .nothing {
             let target = Int(step.target)
             arrivals[target] = arrivals[target] == .max ? .max : arrivals[target] + 1

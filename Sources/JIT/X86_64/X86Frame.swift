@@ -14,14 +14,16 @@ struct X86Frame {
     /// What R10 is, relative to rsp inside the subprog.
     let framePointerOffset: Int32
     private let localBytes: Int32
-    private let saved: [Register]
+    private let saved: RegisterSet
     /// Of the stack below R10, for programs that may read what they have not written.
     private let clearedBytes: Int
+    /// In this order.
+    private static let pushed: [Register] = [.rbx, .rbp, .r13, .r14, .r15]
 
     /// - Parameters:
     ///   - stackBytes: below R10, kept arguments included; 0 where no step names R10.
     ///   - clearedBytes: so many of them are 0 when the subprog starts.
-    init(stackBytes: Int, makesCalls: Bool, saved: [Register], clearedBytes: Int = 0) {
+    init(stackBytes: Int, makesCalls: Bool, saved: RegisterSet, clearedBytes: Int = 0) {
         self.saved = saved
         self.clearedBytes = clearedBytes
         let bytes = (stackBytes + 7) & ~7
@@ -37,7 +39,7 @@ struct X86Frame {
     }
 
     func emitPrologue(_ assembler: inout Assembler) {
-        for register in saved { assembler.push(register) }
+        for register in X86Frame.pushed where saved.contains(register) { assembler.push(register) }
         switch localBytes {
         case 0: break
         // One byte, and as quick as a subtraction.
@@ -58,7 +60,7 @@ struct X86Frame {
         case 128: assembler.alu(.sub, .b64, .rsp, constant: -128)
         default: assembler.alu(.add, .b64, .rsp, constant: localBytes)
         }
-        for register in saved.reversed() { assembler.pop(register) }
+        for register in X86Frame.pushed.reversed() where saved.contains(register) { assembler.pop(register) }
         assembler.ret()
     }
 }

@@ -223,6 +223,7 @@ extension X86Generator {
     }
 
     /// The product takes the place of the load.
+    @inline(__always)
     private func foldableMultiplicand(_ register: UInt8, _ width: Width) -> Memory? {
         guard isPending(register) else { return nil }
         let value = pending[Int(register)]
@@ -231,6 +232,7 @@ extension X86Generator {
     }
 
     /// The value of a register as a copy of a whole one (or for 32 bits, of any), if it is one.
+    @inline(__always)
     func plain(_ register: UInt8, _ width: Width) -> Pending? {
         guard isPending(register) else { return register == 10 ? nil : .copy(of: register) }
         let value = pending[Int(register)]

@@ -97,6 +97,7 @@ extension X86Generator {
         }
     }
 
+    @inline(__always)
     private func shiftedLeft(_ dst: UInt8, _ count: UInt8, _ width: Width) -> Pending? {
         guard let copy = plain(dst, width) else { return nil }
         guard count <= 3 else { return .shiftLeft(copy.base, by: count, isNarrow: width == .b32) }
@@ -110,6 +111,7 @@ extension X86Generator {
         return value
     }
 
+    @inline(__always)
     private func shiftedRight(_ dst: UInt8, _ count: UInt8, _ width: Width) -> Pending? {
         let all: UInt64 = (width == .b32 ? 0xffff_ffff : .max) >> UInt64(count)
         if let copy = plain(dst, .b32) {

@@ -80,6 +80,7 @@ extension X86Generator {
     }
 
     /// Whether `over` is where the step behind `next` leads anyway.
+    @inline(__always)
     private func skips(_ over: Int, from next: Int) -> Bool {
         guard next + 1 < list.steps.count else { return false }
         let behind = list.steps[next + 1]

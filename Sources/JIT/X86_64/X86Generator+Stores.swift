@@ -33,6 +33,7 @@ extension X86Generator {
     }
 
     /// What is stored is what was loaded from there, changed, and is not wanted elsewhere.
+    @inline(__always)
     private func isUpdate(_ insn: Decoded) -> Bool {
         guard isPending(insn.src), isDead(insn.src), let place = place(insn.dst, insn.offset) else {
             return false
@@ -112,6 +113,7 @@ extension X86Generator {
     }
 
     /// Whether a step leaves a held store alone: it only notes a constant, or holds one itself.
+    @inline(__always)
     func keepsHeldStore(_ step: Step) -> Bool {
         guard step.kind == .plain else { return step.kind == .nothing }
         switch step.insn.instructionClass {
@@ -152,6 +154,7 @@ extension X86Generator {
     }
 
     /// Whether the changed value of a load goes back by one of the next steps (or, masked, is only compared with 0).
+    @inline(__always)
     private func becomesUpdate(_ register: UInt8, _ operation: ALUOperation, _ width: Width) -> Bool {
         guard isPending(register) else { return false }
         let value = pending[Int(register)]

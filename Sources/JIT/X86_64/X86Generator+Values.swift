@@ -4,11 +4,14 @@
 /// holds is *settled* (`free`). Before a new value of a register is noted, the same is done for that register, so that
 /// no two values ever wait for each other.
 extension X86Generator {
+    @inline(__always)
     func machine(_ register: UInt8) -> Register { registers.machine[Int(register)] }
 
+    @inline(__always)
     func isPending(_ register: UInt8) -> Bool { pendingSet & 1 << UInt32(register) != 0 }
 
     /// What a register holds, or is to hold: of one that is not pending, itself.
+    @inline(__always)
     func value(_ register: UInt8) -> Pending {
         isPending(register) ? pending[Int(register)] : .copy(of: register)
     }
@@ -68,6 +71,7 @@ extension X86Generator {
     /// Forgets values that nobody wants any more.
     mutating func dropDeadValues() { pendingSet &= live.registers }
 
+    @inline(__always)
     func isDead(_ register: UInt8) -> Bool { !live.holds(register) }
 
     // MARK: Operands
@@ -86,6 +90,7 @@ extension X86Generator {
         settle(register)
     }
 
+    @inline(__always)
     func register(_ register: UInt8) -> Register {
         if register == 10 { return frame.framePointerOffset == 0 ? .rsp : RegisterMap.scratch1 }
         return machine(isPending(register) ? pending[Int(register)].base : register)
@@ -106,6 +111,7 @@ extension X86Generator {
     }
 
     /// The address in a register plus an offset; nil where it must be settled first.
+    @inline(__always)
     func place(_ register: UInt8, _ offset: Int16) -> Pending? {
         guard isPending(register) else {
             var place = Pending.copy(of: register)
@@ -122,6 +128,7 @@ extension X86Generator {
         return place
     }
 
+    @inline(__always)
     func memory(_ register: UInt8, _ offset: Int16) -> Memory {
         guard let place = place(register, offset) else {
             return Memory(machine(register), Int32(offset))
@@ -130,6 +137,7 @@ extension X86Generator {
     }
 
     /// The memory operand of an address whose base is a register.
+    @inline(__always)
     func memory(_ place: Pending) -> Memory {
         var base = Register.rsp, displacement = place.displacement
         switch place.base {
@@ -142,6 +150,7 @@ extension X86Generator {
     }
 
     /// A load that nobody else wants can be an operand of the instruction that wants it.
+    @inline(__always)
     func foldableLoad(_ register: UInt8, _ width: Width) -> Memory? {
         guard isPending(register), isDead(register) else { return nil }
         let value = pending[Int(register)]
@@ -150,6 +159,7 @@ extension X86Generator {
     }
 
     /// A constant that fits into an instruction of the width.
+    @inline(__always)
     func constant(_ register: UInt8, _ width: Width) -> Int32? {
         guard isPending(register), pending[Int(register)].kind == .constant else { return nil }
         let value = pending[Int(register)].constant

@@ -4,8 +4,9 @@ import Verifier
 /// Generates x86-64 code for one program: per subprog a list of steps, three analyses of it, and one pass that emits
 /// code where values are wanted (see `Pending`).
 ///
-/// Labels 0 ..< insns.count are the instructions, then come the subprogs' prologues, then the steps.
-struct X86Generator {
+/// Labels 0 ..< insns.count are the instructions, then come the subprogs' prologues, then the steps. Not copyable, since
+/// it is large; the questions that emitters ask all the time are inlined, or each would be asked of a copy.
+struct X86Generator: ~Copyable {
     let request: CompileRequest
     let insns: [Instruction]
     let facts: [InsnFacts]
@@ -136,6 +137,8 @@ struct X86Generator {
 
     /// Analyses, and all that depends on them.
     private mutating func prepareSubprog(_ number: Int) throws(JITError) {
+        // One copy, not one for each analysis.
+        let request = request
         let shape = shapes[number], arguments = number == 0 ? contextUse : nil
         list = try StepList(request, shape.range, arguments: arguments, frameBytes: shape.stackBytes)
         if request.options.blindsConstants { list.blindConstants(insns) }
@@ -143,13 +146,15 @@ struct X86Generator {
         let sixth = arguments.map { $0.usedSlots & 1 << 5 != 0 } ?? false
         let needsScratch = !request.options.optimises || shape.needsScratch
         if request.options.optimises {
+            let used = list.registersUsed()
             let room = RegisterAssignment.virtualRoom(
-                used: list.registersUsed(), makesCalls: shape.makesCalls, needsScratch: needsScratch,
+                used: used, makesCalls: shape.makesCalls, needsScratch: needsScratch,
                 sixthArgument: sixth)
             let first = Step.virtualRegisters.lowerBound
             // A register would not be 0 where the program reads what it has not written.
             let promoted = StackSlots.promote(
-                &list, count: shape.clearsStack ? 0 : room, programBytes: shape.stackBytes)
+                &list, count: shape.clearsStack || used & 1 << 10 == 0 ? 0 : room,
+                programBytes: shape.stackBytes)
             CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
             list.simplifyShifts()
             BlockLayout.apply(to: &list)
@@ -169,7 +174,8 @@ struct X86Generator {
             request.options.optimises
             ? Liveness(list, knowledge, request, result: returnsNothing ? 0 : .both(0))
             : Liveness(everythingIn: list)
-        loops = request.options.optimises ? list.shortLoops().reversed() : []
+        loops = request.options.optimises ? list.shortLoops() : []
+        loops.reverse()
         firstStepLabel = assembler.makeLabels(list.steps.count)
         pendingSet = 0
         subprogReturnsNarrow = true
@@ -248,5 +254,6 @@ struct X86Generator {
 
     func malformed(_ pc: Int) -> JITError { .malformed(insn: pc, opcode: insns[pc].opcode) }
 
+    @inline(__always)
     func label(of step: Int) -> Label { Label(index: firstStepLabel + Int32(step)) }
 }
