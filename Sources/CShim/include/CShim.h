@@ -105,4 +105,16 @@ size_t ops_base64_decode(const uint8_t *text, size_t letters, uint8_t *bytes);
 uint32_t ops_cpu_features(void);
 enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2, OPS_CPU_LSE = 4 };
 
+/// Descriptors that a process in the sandbox may have.
+#define OPS_SANDBOX_DESCRIPTORS 256
+
+/// Gives up, for good and for all threads to come, what running other people's code does not take: files, sockets, other
+/// processes, more privileges. Call it before the first thread is made; memory, threads and open descriptors stay.
+/// Returns the landlock ABI in force (0: the kernel has none, the system call filter alone holds), or -1 with errno.
+int ops_enter_sandbox(void);
+
+/// For a test of it, since Swift imports neither: fork (the child ends at once), and ptrace(PTRACE_ATTACH).
+int ops_fork(void);
+int ops_attach(int pid);
+
 #endif

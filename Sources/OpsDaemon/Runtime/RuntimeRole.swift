@@ -31,6 +31,7 @@ enum RuntimeRole {
         do {
             let window = try ObjectWindow(descriptor: windowDescriptor, isWritable: false)
             close(windowDescriptor)
+            try RuntimeSandbox.enter()
             try RuntimeServer(UnixSocket(owning: descriptor), window).serve()
         } catch {
             say("opsd: runtime: \(error)")
