@@ -17,6 +17,13 @@ let common: [SwiftSetting] =
 /// One libFuzzer program, as a static library: see Fuzz/run.
 let fuzzers = ["ELF", "BTF", "CORE", "Frames", "Scenario"]
 
+/// Examples/suites: an installed opsctl grades by them too.
+let suites = [
+    "cellular", "coexistence-bbr", "coexistence-cubic", "deep-buffer", "ecn", "fairness", "loss",
+    "rate-steps",
+    "rtt-unfairness", "shallow-buffer", "short-flows", "single-flow",
+]
+
 /// Targets that hold raw pointers: every unsafe expression must be marked.
 let fenced: [SwiftSetting] = common + [.strictMemorySafety()]
 
@@ -87,7 +94,9 @@ let package = Package(
                 .product(name: "Crypto", package: "swift-crypto"),
                 .product(name: "GRDB", package: "GRDB.swift"),
             ],
-            resources: ["report.css", "report.js"].map { .embedInCode("Report/Assets/\($0)") },
+            resources: ["report.css", "report.js"].map { .embedInCode("Report/Assets/\($0)") }
+                + suites.map { .embedInCode("Grade/Suites/\($0).yaml") }
+                + [.embedInCode("Grade/cellular.trace")],
             swiftSettings: common),
         // What was acknowledged, on disk. Knows neither clients nor the runtime.
         .target(

@@ -13,6 +13,9 @@ package struct ParsedScenario: Sendable {
     package var needsObjects: Bool {
         scenario.controlNames.contains { !Scenario.builtinControls.contains($0) }
     }
+    package var hasOpenControl: Bool { scenario.hasOpenControl }
+    /// With `name` where it says `cc: $CC`.
+    package func trying(_ name: String) -> ParsedScenario { ParsedScenario(scenario: scenario.trying(name)) }
     package var durationSeconds: Double { Double(scenario.duration) / 1e9 }
 }
 
@@ -37,6 +40,13 @@ extension RuntimeHost {
             }
         }
         return names
+    }
+
+    /// Ops names of the maps that an object has, in its order.
+    package func opsNames(of bytes: [UInt8], name: String) throws(Refusal) -> [String] {
+        try refusing { () throws(OpsError) in
+            try runtime.inspect(bytes, name: name).compactMap(\.opsName)
+        }
     }
 
     /// Registers those maps of an object whose ops names the scenario uses.

@@ -18,6 +18,19 @@ extension Expectation.Metric {
     }
 }
 
+extension Expectation.Unit {
+    /// `18.9 Mbit/s`, `30.2 ms`: for people.
+    package func text(_ value: Double) -> String {
+        switch self {
+        case .rate: RunFigure.rate(value)
+        case .time: decimal(value, value < 10 ? 2 : 1) + " ms"
+        case .size: decimal(value / 1000, 1) + " kB"
+        case .count: decimal(value, 0)
+        case .ratio: decimal(value, 3)
+        }
+    }
+}
+
 extension Expectation.Figure {
     /// nil: of no numbers there is only the count. A quantile is the least number that so many are not above.
     package func of(_ numbers: [Double]) -> Double? {

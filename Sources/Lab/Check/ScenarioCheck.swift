@@ -1,5 +1,5 @@
 package import ControlAPI
-import Netsim
+package import Netsim
 package import OpsHost
 
 /// What became of one expectation.
@@ -9,11 +9,15 @@ package struct ExpectationVerdict: Sendable {
     package var line: Int?
     /// As it stands in the file.
     package var expectation: String
+    /// What the file says it means if the expectation does not hold.
+    package var meaning: String?
     package var passed: Bool
     /// In the metric's unit (bit/s, ms, bytes), or the ratio; of several flows the one furthest off. nil: the result has
     /// no such figure.
     package var value: Double?
     package var limit: Double
+    /// Of the limit, and of the value unless that is a ratio to a reference.
+    package var unit: Expectation.Unit
     /// The reference's own figure, if the expectation is relative.
     package var reference: Double?
     /// Which flow, if there are several.
@@ -34,36 +38,43 @@ package struct ExpectationVerdict: Sendable {
         ]
     }
 
-    /// `flow a.2 has 4.1e+06, 18.2 % off`: for people.
+    /// `flow a.2 has 4.10 Mbit/s, 18.2 % off`: for people.
     package var explanation: String {
         guard let value else { return "the result has no such figure" }
-        var text = (flow.map { "flow \($0) has " } ?? "it is ") + Self.text(value)
-        if let reference { text += " times the reference's \(Self.text(reference))" }
-        if let margin { text += ", \(Self.text(margin * 100)) % \(passed ? "to spare" : "off")" }
+        var text = flow.map { "flow \($0) has " } ?? "it is "
+        if let reference {
+            text += "\(Expectation.Unit.ratio.text(value)) times the reference's \(unit.text(reference))"
+        } else {
+            text += unit.text(value)
+        }
+        if let margin { text += ", \(decimal(margin * 100, 1)) % \(passed ? "to spare" : "off")" }
         return text
     }
+}
 
-    /// Three decimals at most.
-    private static func text(_ value: Double) -> String {
-        let scaled = (value * 1000).rounded()
-        guard abs(scaled) < 9e15 else { return "\(value)" }
-        let whole = Int64(scaled)
-        return whole % 1000 == 0 ? String(whole / 1000) : "\(Double(whole) / 1000)"
+extension ParsedScenario {
+    /// Ops names that a check of it uses: its flows', and those that its expectations are relative to.
+    package func controlsChecked(cc: String?) -> [String] {
+        let own = (cc.map(trying) ?? self).scenario
+        return (own.controlNames + own.expectations.compactMap(\.reference)).unique
     }
 }
 
 extension RuntimeHost {
     /// Runs a scenario, and once more with each reference that it names, and judges its expectations.
     ///
+    /// - Parameter cc: what it tries where it says `$CC`.
     /// - Throws: EINVAL for a scenario without `expect:`; what the runs throw.
-    package func check(_ parsed: ParsedScenario, file: String) throws(Refusal) -> [ExpectationVerdict] {
+    package func check(
+        _ parsed: ParsedScenario, file: String, cc: String? = nil
+    ) throws(Refusal) -> [ExpectationVerdict] {
         let expectations = parsed.scenario.expectations
         guard !expectations.isEmpty else {
             throw Refusal(
                 "scenario", errno: 22, "\(file): there is nothing to check", reason: "it has no 'expect:'",
                 suggestion: "expect: [flows.NAME.goodput >= 45Mbit]")
         }
-        let result = try simulate(parsed) { _ in true }
+        let result = try simulate(cc.map(parsed.trying) ?? parsed) { _ in true }
         var references: [String: JSONValue] = [:]
         for name in expectations.compactMap(\.reference) where references[name] == nil {
             references[name] = try simulate(
@@ -82,7 +93,8 @@ extension RuntimeHost {
     ) -> ExpectationVerdict {
         var verdict = ExpectationVerdict(
             scenario: scenario, file: file, line: expectation.line, expectation: expectation.text,
-            passed: true, limit: expectation.value)
+            meaning: expectation.meaning, passed: true, limit: expectation.value,
+            unit: expectation.metric.unit)
         var worst = -Double.infinity
         let subjects = subjects(of: expectation, in: result)
         if subjects.isEmpty { verdict.passed = false }

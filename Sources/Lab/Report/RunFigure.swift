@@ -30,6 +30,7 @@ struct RunFigure: Sendable {
         return "\(first[0]) … \(second)"
     }
 
+    /// `24.8 Mbit/s`.
     static func rate(_ bitsPerSecond: Double) -> String {
         switch bitsPerSecond {
         case 1e9...: decimal(bitsPerSecond / 1e9, 2) + " Gbit/s"

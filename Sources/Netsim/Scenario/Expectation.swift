@@ -2,6 +2,8 @@
 package struct Expectation: Equatable, Sendable {
     /// As it stands in the file.
     package var text: String
+    /// In words, what it says of a congestion control if it does not hold; nil: nothing beside the figure.
+    package var meaning: String?
     package var line: Int?
     package var subject: Subject
     package var metric: Metric
@@ -141,16 +143,39 @@ extension Expectation {
     }
 }
 
+/// The figure of a scenario by which congestion controls are ranked.
+package struct GradedFigure: Equatable, Sendable {
+    /// As in `expect:`; of an entry of several flows it is their mean.
+    package var path: String
+    package var unit: Expectation.Unit
+    package var isHigherBetter: Bool
+}
+
 extension Scenario {
-    /// The same scenario with `name` in place of what is tried out: flows whose congestion control is not built in, or
-    /// all flows if there is none such.
+    /// Leaves open which congestion control is tried.
+    package var hasOpenControl: Bool { controlNames.contains(Self.openControl) }
+
+    /// The same scenario with `name` where it says `$CC`.
+    package func trying(_ name: String) -> Scenario {
+        replacing(flows.indices.filter { flows[$0].cc == Self.openControl }, with: name)
+    }
+
+    /// The same scenario with `name` in place of what is tried out: flows of `$CC`; if there are none, flows whose
+    /// congestion control is not built in; or all flows if there is none such either.
     package func relative(to name: String) -> Scenario {
+        let open = flows.indices.filter { flows[$0].cc == Self.openControl }
+        let foreign = flows.indices.filter { !Self.builtinControls.contains(flows[$0].cc) }
+        let tried = [open, foreign].first { !$0.isEmpty } ?? Array(flows.indices)
+        var scenario = replacing(tried, with: name)
+        for index in tried { scenario.flows[index].params = [:] }
+        return scenario
+    }
+
+    private func replacing(_ indices: [Int], with name: String) -> Scenario {
         var scenario = self
-        let tried = flows.indices.filter { !Self.builtinControls.contains(flows[$0].cc) }
-        for index in tried.isEmpty ? Array(flows.indices) : tried {
-            if scenario.flows[index].receiverCC == flows[index].cc { scenario.flows[index].receiverCC = name }
+        for index in indices {
+            if flows[index].receiverCC == flows[index].cc { scenario.flows[index].receiverCC = name }
             scenario.flows[index].cc = name
-            scenario.flows[index].params = [:]
         }
         return scenario
     }

@@ -12,6 +12,8 @@ package struct Scenario: Equatable, Sendable {
     package var recordInterval: Int64?
     /// What must hold of the result.
     package var expectations: [Expectation] = []
+    /// By which figure congestion controls are ranked; nil: the scenario is not for that.
+    package var grade: GradedFigure?
 
     package struct LinkSpec: Equatable, Sendable {
         package var name: String
@@ -190,6 +192,9 @@ package struct Scenario: Equatable, Sendable {
         package static let size: UInt64 = 1 << 50
         package static let recordedValues = 8_000_000
     }
+
+    /// Stands in `cc:` for the congestion control that is to be tried.
+    package static let openControl = "$CC"
 
     /// Ops names of the congestion controls that need no registration.
     package static var builtinControls: [String] { ControlTable.builtinNames }

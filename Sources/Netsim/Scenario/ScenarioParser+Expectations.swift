@@ -1,13 +1,43 @@
 internal import OpsCore
 
 extension ScenarioParser {
-    /// A list of `PATH OP VALUE`, or `PATH OP RATIO relative to CC`.
+    /// A list of `PATH OP VALUE`, or `PATH OP RATIO relative to CC`; each alone or with what it means if it does not hold.
     func parseExpectations(_ node: ScenarioNode, _ scenario: Scenario) throws(OpsError) -> [Expectation] {
         var all: [Expectation] = []
         for entry in try node.list(limit: Scenario.Limit.expectations) {
-            all.append(try parseExpectation(entry, scenario))
+            guard let (key, value) = try entry.isMapping ? entry.entries(limit: 1).first : nil else {
+                all.append(try parseExpectation(entry, scenario))
+                continue
+            }
+            var expectation = try parseExpectation(key, scenario)
+            expectation.meaning = try value.title()
+            all.append(expectation)
         }
         return all
+    }
+
+    /// `{figure: flows.a.goodput, better: higher}`.
+    func parseGrade(_ node: ScenarioNode, _ scenario: Scenario) throws(OpsError) -> GradedFigure {
+        let members = try node.mapping(["figure", "better"])
+        guard let figure = members["figure"], let better = members["better"] else {
+            throw node.refuse("not accepted", accepted: "{figure: flows.a.goodput, better: higher}")
+        }
+        let (path, _, metric) = try parsePath(try figure.title(), at: figure, scenario)
+        let isHigherBetter: Bool = try better.read(
+            { ["higher": true, "lower": false][$0] }, accepted: "higher or lower")
+        return GradedFigure(path: path, unit: metric.unit, isHigherBetter: isHigherBetter)
+    }
+
+    private func parsePath(
+        _ path: String, at node: ScenarioNode, _ scenario: Scenario
+    ) throws(OpsError) -> (String, Expectation.Subject, Expectation.Metric) {
+        guard let (subject, metric) = Expectation.parse(path: path) else {
+            throw node.refuse("there is no figure '\(path)'", accepted: Expectation.accepted(for: path))
+        }
+        guard exists(subject, in: scenario) else {
+            throw node.refuse("'\(path)' names nothing of this scenario", accepted: names(scenario))
+        }
+        return (path, subject, metric)
     }
 
     private func parseExpectation(
@@ -19,13 +49,7 @@ extension ScenarioParser {
         guard words.count == 3 || (words.count == 6 && words[3...4] == ["relative", "to"]) else {
             throw node.refuse("not accepted", accepted: shape)
         }
-        guard let (subject, metric) = Expectation.parse(path: words[0]) else {
-            throw node.refuse(
-                "there is no figure '\(words[0])'", accepted: Expectation.accepted(for: words[0]))
-        }
-        guard exists(subject, in: scenario) else {
-            throw node.refuse("'\(words[0])' names nothing of this scenario", accepted: names(scenario))
-        }
+        let (_, subject, metric) = try parsePath(words[0], at: node, scenario)
         guard let comparison = Expectation.Comparison(rawValue: words[1]) else {
             let known = Expectation.Comparison.allCases.map(\.rawValue).joined(separator: " ")
             throw node.refuse("there is no comparison '\(words[1])'", accepted: known)

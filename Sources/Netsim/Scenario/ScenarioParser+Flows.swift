@@ -35,8 +35,8 @@ extension ScenarioParser {
         }
         guard let rttNode = members["rtt"] else { throw node.refuse("rtt is missing", accepted: "rtt: 40ms") }
         let hops = try parsePath(path, links: links)
-        var receiverCC = try cc.name()
-        if let node = members["receiver_cc"] { receiverCC = try node.name() }
+        var receiverCC = try control(cc)
+        if let node = members["receiver_cc"] { receiverCC = try control(node) }
         let rtt = try rttNode.time()
         let delays = hops.reduce(Int64(0)) { $0 + drafts[$1].delay }
         guard rtt >= delays else {
@@ -53,12 +53,17 @@ extension ScenarioParser {
         var flow = Scenario.FlowSpec(
             name: try name.name(),
             count: Int(try members["count"]?.integer(1...UInt64(Scenario.Limit.flows)) ?? 1),
-            cc: try cc.name(), receiverCC: receiverCC, path: hops, rtt: rtt,
+            cc: try control(cc), receiverCC: receiverCC, path: hops, rtt: rtt,
             start: start, stop: min(stop, duration), ecn: try members["ecn"]?.boolean() ?? false,
             app: try parseApp(members["app"]))
         if let node = members["params"] { flow.params = try parseParams(node, cc: flow.cc) }
         flow.receiverHasParams = members["receiver_cc"] == nil
         return flow
+    }
+
+    /// An ops name, or what stands for one that is given later.
+    private func control(_ node: ScenarioNode) throws(OpsError) -> String {
+        node.scalar == Scenario.openControl ? Scenario.openControl : try node.name()
     }
 
     /// Their types are the object's own business, so that values stay text here.

@@ -29,7 +29,7 @@ struct ScenarioParser {
 
     func parse(_ root: ScenarioNode) throws(OpsError) -> Scenario {
         let members = try root.mapping([
-            "name", "seed", "duration", "links", "flows", "cross", "host", "record", "expect",
+            "name", "seed", "duration", "links", "flows", "cross", "host", "record", "expect", "grade",
         ])
         guard let durationNode = members["duration"] else {
             throw root.refuse("duration is missing", accepted: "duration: 30s")
@@ -51,6 +51,7 @@ struct ScenarioParser {
         if let node = members["expect"] {
             scenario.expectations = try parseExpectations(node, scenario)
         }
+        if let node = members["grade"] { scenario.grade = try parseGrade(node, scenario) }
         try checkRecording(scenario, at: members["record"] ?? root)
         return scenario
     }

@@ -120,6 +120,12 @@ package struct Simulation: Sendable {
             }
         }
         for control in scenario.controls where controls.number(of: control.key) == nil {
+            guard control.name != Scenario.openControl else {
+                throw OpsError(
+                    "scenario", errno: OpsError.einval,
+                    "the scenario leaves open which congestion control it tries: 'cc: $CC'",
+                    suggestion: "'opsctl sim check --cc NAME' fills it in")
+            }
             guard let map = subsystem.get(control.name) else {
                 throw OpsError(
                     "not-found", errno: OpsError.enoent,

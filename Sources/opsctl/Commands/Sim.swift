@@ -8,7 +8,8 @@ struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
         subcommands: [
-            SimRun.self, SimCheck.self, SimReport.self, SimSweep.self, SimList.self, SimWatch.self,
+            SimRun.self, SimCheck.self, SimReport.self, SimGrade.self, SimSweep.self, SimList.self,
+            SimWatch.self,
             SimResult.self,
             SimCancel.self,
         ],
