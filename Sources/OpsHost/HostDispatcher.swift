@@ -53,7 +53,8 @@ extension RuntimeHost {
             return try detach(id)
         case .mapFollow:
             throw Refusal("unsupported", errno: 95, "'\(request.method)' has no single answer")
-        case .registryMonitor, .registryWait, .simulationRun, .simulationList, .simulationResult,
+        case .registryMonitor, .registryWait, .registryEjected, .simulationRun, .simulationList,
+            .simulationResult,
             .simulationCancel, .simulationWatch, .daemonStatus, .daemonMetrics:
             throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")
         }

@@ -103,6 +103,7 @@ extension RuntimeHost {
         options.uid = uid
         options.label = id.map { WorldLabel(id: $0, name: scenario.name) }
         options.outputs = outputs
+        options.describe = { JSONValue($0).text(indented: false) }
         let outcome = try run(scenario, options, progress: progress)
         guard case .finished(let bytes) = outcome else {
             throw Refusal("cancelled", errno: 125, "the simulation was cancelled")

@@ -8,6 +8,7 @@ package enum Method: String, CaseIterable, Sendable {
     case registryMonitor = "io.opsd.Registry.Monitor"
     case registryUsers = "io.opsd.Registry.Users"
     case registryWait = "io.opsd.Registry.Wait"
+    case registryEjected = "io.opsd.Registry.Ejected"
     case programList = "io.opsd.Program.List"
     case programDumpXlated = "io.opsd.Program.DumpXlated"
     case programDumpJited = "io.opsd.Program.DumpJited"
@@ -45,7 +46,7 @@ package enum Method: String, CaseIterable, Sendable {
             .owner
         case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .linkDetach,
             .simulationRun, .simulationResult, .simulationCancel,
-            .simulationWatch:
+            .simulationWatch, .registryEjected:
             .administrators
         }
     }

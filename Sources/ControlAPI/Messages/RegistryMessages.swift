@@ -189,6 +189,34 @@ package struct UsersReply: Codable, Sendable {
     package init(users: [RegistrationUser]) { self.users = users }
 }
 
+/// Why the subsystem has thrown a registration out, and what it saw then.
+package struct EjectionRecord: Codable, Equatable, Sendable {
+    package var id: UInt32
+    package var name: String
+    package var subsystem: String?
+    package var reason: String?
+    /// Id of what took its place again, since it was on trial.
+    package var restored: UInt32?
+    /// Socket and data of the programs, as `sim run --at` prints them.
+    package var dump: JSONValue?
+
+    package init(
+        id: UInt32, name: String, subsystem: String?, reason: String?, restored: UInt32?, dump: JSONValue?
+    ) {
+        self.id = id
+        self.name = name
+        self.subsystem = subsystem
+        self.reason = reason
+        self.restored = restored
+        self.dump = dump
+    }
+}
+
+package struct EjectionsReply: Codable, Sendable {
+    package var ejections: [EjectionRecord]
+    package init(ejections: [EjectionRecord]) { self.ejections = ejections }
+}
+
 /// How a registration ended.
 package struct RegistrationEnd: Codable, Equatable, Sendable {
     package var id: UInt32

@@ -23,6 +23,13 @@ final class ControlTable {
     /// By `Attachment.number`; nil: given up, to be used again.
     private var entries: [Entry?] = []
     private var names: [Name] = []
+    var budget = ProgramBudget()
+    /// By entry.
+    private var accounts: [UInt32: ProgramAccount] = [:]
+    /// Over their budgets, with the flow and side whose call it was: to be ejected when no op runs.
+    private var excesses: [(number: UInt32, excess: ProgramAccount.Excess, side: Side)] = []
+    /// In the order of their ejection.
+    private(set) var ejected: [EjectedControl] = []
     /// Follows the registrations; nil: what the world found when it was made stays.
     var live: LiveControls?
     private let builtins: UnsafeMutablePointer<tcp_congestion_ops>
@@ -61,6 +68,7 @@ final class ControlTable {
             attachment: Attachment(ops: watch?.stand(before: ops) ?? ops, block: block, number: number),
             objectSHA256: objectSHA256, ops: instance)
         if let free { entries[free] = entry } else { entries.append(entry) }
+        accounts[number] = nil
         return number
     }
 
@@ -109,6 +117,12 @@ final class ControlTable {
         }
     }
 
+    /// Where an ejected control's connections go, and those of flows whose ops are gone.
+    var fallback: Attachment {
+        guard let reno = self[0] else { preconditionFailure("a world without reno") }
+        return reno.attachment
+    }
+
     /// One more, or one less, socket uses it.
     func get(_ attachment: Attachment) { entries[Int(attachment.number)]?.ops?.get() }
     func put(_ attachment: Attachment) { entries[Int(attachment.number)]?.ops?.put() }
@@ -141,6 +155,17 @@ extension ControlTable {
     /// From here on a name means what a built-in one does, as for a new socket whose ops are gone.
     func replaceByFallback(_ number: UInt32) { names[Int(number)].entry = 0 }
 
+    /// New connections of names that mean an entry get the fallback from here on.
+    /// - Returns: the name.
+    func dropNames(of number: UInt32) -> String {
+        var dropped = ""
+        for index in names.indices where names[index].entry == number {
+            if dropped.isEmpty { dropped = names[index].name }
+            names[index].entry = 0
+        }
+        return dropped
+    }
+
     /// Takes out entries that no name means any more and no connection uses. Only between events.
     func takeUnused() -> [WorldInstance.Ops] {
         var unused: [WorldInstance.Ops] = []
@@ -153,4 +178,34 @@ extension ControlTable {
         }
         return unused
     }
+}
+
+// Budgets.
+
+extension ControlTable {
+    /// An op call of an entry has taken fuel.
+    /// - Returns: whether the entry is to be ejected.
+    func charge(_ number: UInt32, _ fuel: UInt64, ranOut: Bool, _ side: Side, at now: Int64) -> Bool {
+        guard
+            let excess = accounts[number, default: ProgramAccount()].charge(
+                fuel, ranOut: ranOut, at: now, budget), !excesses.contains(where: { $0.number == number })
+        else { return false }
+        excesses.append((number, excess, side))
+        return true
+    }
+
+    /// The entry that works on a block; of several of one object the one that the caller has.
+    func number(of block: UnsafeMutablePointer<ops_block>, preferring attachment: Attachment) -> UInt32? {
+        if attachment.block == block { return attachment.number }
+        return entries.firstIndex { $0?.attachment.block == block }.map(UInt32.init)
+    }
+
+    func takeExcess(_ eject: (UInt32, ProgramAccount.Excess, Side) -> EjectedControl) {
+        guard !excesses.isEmpty else { return }
+        let all = excesses
+        excesses = []
+        for (number, excess, side) in all { ejected.append(eject(number, excess, side)) }
+    }
+
+    func registrationOps(of number: UInt32) -> WorldInstance.Ops? { self[number]?.ops }
 }

@@ -42,9 +42,12 @@ extension Flow {
     }
 
     /// After a call. What programs asked for is done when the outermost one has returned.
-    @inline(__always) private func leave(_ block: UnsafeMutablePointer<ops_block>?) {
+    @inline(__always) private func leave(_ block: UnsafeMutablePointer<ops_block>?, _ side: Side = .sender) {
         if let block {
             engine.pointee.effects.depth &-= 1
+            // Only loops that may end at any turn take fuel: two loads where there are none.
+            if block.pointee.fuel != block.pointee.fuel_per_call { chargeFuel(block, side) }
+            if side == .sender { noteOddValues() }
             // The world's own consumer reads at once, whoever listens: what a ring buffer has room for depends on nothing
             // outside. One load where there is nothing to read.
             if block.pointee.records != 0 { Instance.of(block)?.consumeRecords() }
@@ -118,14 +121,14 @@ extension Flow {
         guard let op = ops(side).pointee.cwnd_event else { return }
         let block = enter(side)
         op((side == .sender ? tp : rp).sock, event)
-        leave(block)
+        leave(block, side)
     }
 
     @inline(__always) func callInAckEvent(_ flags: UInt32, _ side: Side = .sender) {
         guard let op = ops(side).pointee.in_ack_event else { return }
         let block = enter(side)
         op((side == .sender ? tp : rp).sock, flags)
-        leave(block)
+        leave(block, side)
     }
 
     @inline(__always) func callPktsAcked(count: UInt32, rttMicroseconds: Int64, inFlightBytes: UInt32) {
@@ -145,7 +148,7 @@ extension Flow {
         if let op = ops(side).pointee.`init` {
             let block = enter(side)
             op(tp.sock)
-            leave(block)
+            leave(block, side)
         }
         tp.pointee.inet_conn.icsk_ca_initialized = 1
     }
@@ -155,7 +158,7 @@ extension Flow {
         guard let op = ops(side).pointee.release else { return }
         let block = enter(side)
         op((side == .sender ? tp : rp).sock)
-        leave(block)
+        leave(block, side)
     }
 
     /// Whether this end's congestion control must have ECN. Kernel: `tcp_ca_needs_ecn`.

@@ -37,6 +37,9 @@ struct PendingEffects {
         isPending = true
     }
 
+    /// What has run is over its budget: it goes when the outermost op has returned.
+    mutating func noteExcess() { isPending = true }
+
     func ack(_ index: Int) -> ACK { storage[index] }
 
     mutating func clear() {

@@ -56,6 +56,8 @@ final class ProgramTimers: TimerHost {
             engine.pointee.effects.depth &+= 1
             instance.fireTimers()
             engine.pointee.effects.depth &-= 1
+            // Bounded by its own fuel; what it took is not the next op's.
+            instance.block.pointee.fuel = instance.block.pointee.fuel_per_call
             // A callback has no socket to ask anything for.
             engine.pointee.effects.clear()
             instance.consumeRecords()

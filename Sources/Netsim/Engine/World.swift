@@ -23,6 +23,8 @@ package final class World {
     var opWatch: OpWatch?
     private var programTimers: ProgramTimers?
     private var isOver = false
+    /// Of `controls.ejected`, those that have been taken out by `takeEjected`.
+    private var ejectedTaken = 0
 
     /// - Parameter controls: must know every congestion control that the scenario names.
     /// - Throws: ENOENT for one that is missing; ENOMEM.
@@ -140,6 +142,12 @@ package final class World {
     /// Runs up to a time within the scenario's duration.
     package func run(until time: Int64) {
         while !isOver, engine.run(until: min(time, scenario.duration), budget: 100_000) {}
+    }
+
+    /// What was ejected since the last call.
+    func takeEjected() -> ArraySlice<EjectedControl> {
+        defer { ejectedTaken = controls.ejected.count }
+        return controls.ejected[ejectedTaken...]
     }
 
     /// Closes every connection that is still open, as the end of a process does.

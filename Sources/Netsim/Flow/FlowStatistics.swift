@@ -15,6 +15,9 @@ struct FlowStatistics {
     var bareFINs: UInt64 = 0
     /// Data packets whose bytes had been sent before.
     var resentRanges: UInt64 = 0
+    /// Op calls of programs that left a window, or a pacing rate, of 0.
+    var zeroWindows: UInt64 = 0
+    var zeroPacing: UInt64 = 0
     private(set) var lossEvents: UInt64 = 0
     private(set) var rtoEvents: UInt64 = 0
     private(set) var cwrEvents: UInt64 = 0

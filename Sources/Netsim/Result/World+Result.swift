@@ -25,6 +25,7 @@ extension World {
             writeObjects(&json)
             json.member("deterministic", controls.live == nil)
             writeLive(&json)
+            writeEjected(&json)
             json.key("flows")
             json.array { json in
                 for index in 0..<flowNames.count { writeFlow(index, goodput: goodputs[index], &json) }
@@ -73,6 +74,23 @@ extension World {
         }
     }
 
+    /// Congestion controls whose connections went on with reno.
+    private func writeEjected(_ json: inout JSONWriter) {
+        guard !controls.ejected.isEmpty else { return }
+        json.key("ejected")
+        json.array { json in
+            for ejected in controls.ejected {
+                json.object { json in
+                    json.member("cc", ejected.name)
+                    json.member("t_s", Double(ejected.time) / 1e9, digits: 9)
+                    json.member("flow", flowNames[Int(ejected.flow)])
+                    json.member("kind", ejected.excess.kind)
+                    json.member("reason", ejected.excess.reason)
+                }
+            }
+        }
+    }
+
     /// Payload bits acknowledged per second between a flow's start and its stop.
     private func goodput(_ flow: Flow) -> Double {
         let seconds = Double(flow.pointee.application.stop - flow.pointee.application.start) / 1e9
@@ -114,6 +132,13 @@ extension World {
                 for time in statistics.completions { json.number(Double(time) / 1e6, digits: 4) }
             }
             writeSlowdown(index, &json)
+            if statistics.zeroWindows > 0 || statistics.zeroPacing > 0 {
+                json.key("odd")
+                json.object { json in
+                    json.member("cwnd_zero", statistics.zeroWindows)
+                    json.member("pacing_zero", statistics.zeroPacing)
+                }
+            }
             if let failure = statistics.failure { json.member("error", failure.text) }
         }
     }

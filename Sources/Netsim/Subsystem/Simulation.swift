@@ -13,6 +13,10 @@ package struct Simulation: Sendable {
         package var live = false
         /// Who pays for the instances.
         package var uid: UInt32 = 0
+        /// Of each registration's programs.
+        package var budget = ProgramBudget()
+        /// Writes the record of an ejection: what the world looked like.
+        package var describe: @Sendable (WorldDump) -> String? = { _ in nil }
         /// What `users` calls the world.
         package var label: WorldLabel?
         /// Events between two looks at `progress`.
@@ -86,12 +90,14 @@ package struct Simulation: Sendable {
         defer { world.finish() }
         let outputs = options.outputs.attach(to: world)
         while world.step(budget: options.eventsPerStep) {
+            ejectFromRegistry(world)
             controls.live?.giveUpUnused(controls)
             instances?.announce()
             try outputs.check()
             guard outputs.dump == nil else { break }
             guard progress(Progress(now: world.now, duration: scenario.duration)) else { return .cancelled }
         }
+        ejectFromRegistry(world)
         var timing: SimulationTiming?
         if options.timing {
             timing = SimulationTiming(
@@ -104,6 +110,18 @@ package struct Simulation: Sendable {
         let result = world.result(timing: timing)
         try outputs.finish()
         return .finished(result)
+    }
+
+    /// What the world has ejected is detached for others too, with a record.
+    private func ejectFromRegistry(_ world: World) {
+        for ejected in world.takeEjected() {
+            guard let ops = world.controls.registrationOps(of: ejected.number) else { continue }
+            let run = options.label.map { " in run \($0.id) of '\($0.name)'" } ?? ""
+            let time = Double(ejected.time) / 1e9
+            ops.eject(
+                kind: ejected.excess.kind, reason: "\(ejected.excess.reason) (at \(time) s\(run))",
+                details: options.describe(world.dump(of: ejected)))
+        }
     }
 
     /// One instance per object for all registrations that the scenario names, or that their `init` may switch to.
@@ -141,6 +159,8 @@ package struct Simulation: Sendable {
         var configuration = Instance.Configuration()
         configuration.cpus = Int(scenario.host.cpus)
         configuration.seed = scenario.seed
+        configuration.fuelPerCall = options.budget.fuelPerCall
+        controls.budget = options.budget
         let instances = try runtime.instantiate(
             maps.map(\.id), world: nil, arena: memory.arena, configuration: configuration, uid: options.uid,
             label: options.label)

@@ -144,6 +144,8 @@ public struct Ejection: Equatable, Sendable {
     public var name: String
     /// What it had replaced on trial, and is in its place again.
     public var restoredID: UInt32?
+    /// What the subsystem's objects looked like, in its own words.
+    public var details: String?
 }
 
 /// What happened, for the journal: one per state change.
@@ -162,8 +164,9 @@ public struct OpsEvent: Sendable {
     public var objectSHA256: String?
     public var error: OpsError?
     public var reason: String?
-    /// Of an ejection: `Ejection.restoredID`.
+    /// Of an ejection: `Ejection.restoredID` and `details`.
     public var restored: UInt32?
+    public var details: String?
 }
 
 /// A value printed through BTF, in declaration order.

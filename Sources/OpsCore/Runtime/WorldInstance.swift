@@ -56,7 +56,9 @@ import Synchronization
         package var objectSHA256: String? { map.object?.prepared.sha256 }
 
         /// The subsystem throws the registration out; see `StructOpsMap.eject`.
-        public func eject(kind: String, reason: String) { map.eject(kind: kind, reason: reason) }
+        public func eject(kind: String, reason: String, details: String? = nil) {
+            map.eject(kind: kind, reason: reason, details: details)
+        }
     }
 
     /// In the order in which they were added.

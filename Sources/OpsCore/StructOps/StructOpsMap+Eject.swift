@@ -2,25 +2,31 @@ extension StructOpsMap {
     /// The subsystem throws it out by itself: its registration ends as if it had been deleted, or every link to it
     /// detached, and the links' owners are told; one on trial goes back to what it has replaced. May be called from anywhere, also from inside an op or a callback: it
     /// is then done as soon as the control plane is free.
-    public func eject(kind: String, reason: String) {
+    ///
+    /// - Parameter details: kept with the record as it is, for people: what the subsystem's objects looked like.
+    public func eject(kind: String, reason: String, details: String? = nil) {
         core.attach.enqueue { [self] in
             let links = core.withTables { tables in
                 tables.links.values.filter { $0.map === self }.sorted { $0.id < $1.id }
             }
             for link in links {
-                let record = record(kind, reason, link: link)
+                let record = record(kind, reason, link: link, details)
                 if !link.rollBack(record) { link.detach(by: record) }
             }
             if state == .inUse {
-                let record = record(kind, reason, link: nil)
+                let record = record(kind, reason, link: nil, details)
                 endRegistration()
                 core.note(record)
             }
         }
     }
 
-    func record(_ kind: String, _ reason: String, link: StructOpsLink?) -> Ejection {
-        Ejection(kind: kind, reason: reason, mapID: id, linkID: link?.id, type: typeName, name: name)
+    func record(
+        _ kind: String, _ reason: String, link: StructOpsLink?, _ details: String? = nil
+    ) -> Ejection {
+        Ejection(
+            kind: kind, reason: reason, mapID: id, linkID: link?.id, type: typeName, name: name,
+            details: details)
     }
 }
 
@@ -34,6 +40,7 @@ extension RuntimeCore {
         report(
             OpsEvent(
                 kind: .eject, id: ejection.mapID, name: ejection.name, type: ejection.type,
-                reason: "\(ejection.kind): \(ejection.reason)", restored: ejection.restoredID))
+                reason: "\(ejection.kind): \(ejection.reason)", restored: ejection.restoredID,
+                details: ejection.details))
     }
 }

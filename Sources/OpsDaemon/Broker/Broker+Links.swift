@@ -121,18 +121,29 @@ extension Broker {
         }
     }
 
+    // MARK: Ejections
+
+    func listEjections(_ pending: PendingCall) {
+        let selector = (try? pending.call.parameters.decode(as: Selector.self)) ?? Selector()
+        let found = watch.ejections.filter { ejection in
+            selector.isEmpty || selector.id == ejection.id || selector.name == ejection.name
+        }
+        pending.finish(Reply((try? JSONValue(encoding: EjectionsReply(ejections: found))) ?? [:]))
+    }
+
     // MARK: Trials
 
     /// The runtime has ejected a registration.
-    /// - Parameter restored: id of what took its place again, since it was on trial; nil: nothing did.
-    func ejected(_ id: UInt32, name: String, reason: String?, restored: UInt32?) {
+    func ejected(_ ejection: EjectionRecord) {
+        let (id, restored) = (ejection.id, ejection.restored)
+        watch.note(ejection)
         var change = RegistryChange(removed: book.entries[id] == nil ? [] : [id])
         let fallback = watch.endTrial(of: id)
         if restored != nil, let fallback {
             putBack(fallback, in: &change)
             watch.moveWaiting(from: id, to: fallback.entry.id)
         } else {
-            registrationEnded(id, name: name, kind: "eject", reason: reason)
+            registrationEnded(id, name: ejection.name, kind: "eject", reason: ejection.reason)
         }
         keepUnasked(change)
     }

@@ -187,6 +187,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         case .daemonMetrics: pending.finish(Reply(["text": .string(metricsText)]))
         case .registryMonitor: monitor(pending)
         case .registryWait: waitForEnd(pending)
+        case .registryEjected: listEjections(pending)
         case .registryRegister where isTransient(pending) && !pending.call.more:
             pending.finish(Reply(.expectedMore))
         case .mapFollow: follow(pending)
@@ -251,9 +252,14 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         }
         event.durationUs = event.durationUs ?? pending?.durationMicroseconds
         event.signer = pending?.signer
+        let dump = event.dump
+        event.dump = nil
         record(event, peer: pending?.peer)
         if event.event == "eject", let id = event.id {
-            ejected(id, name: event.name ?? "?", reason: event.reason, restored: event.restored)
+            ejected(
+                EjectionRecord(
+                    id: id, name: event.name ?? "?", subsystem: event.subsystem, reason: event.reason,
+                    restored: event.restored, dump: dump))
         }
         if event.event == "trial-end", let id = event.id { trialOver(id) }
     }

@@ -26,6 +26,15 @@ struct RegistrationWatch {
     /// By the id of what is on trial.
     private(set) var fallbacks: [UInt32: Fallback] = [:]
 
+    /// The latest, oldest first.
+    private(set) var ejections: [EjectionRecord] = []
+    private static let ejectionsMax = 64
+
+    mutating func note(_ ejection: EjectionRecord) {
+        ejections.append(ejection)
+        if ejections.count > Self.ejectionsMax { ejections.removeFirst() }
+    }
+
     mutating func wait(_ pending: PendingCall, for id: UInt32) { waiting[id, default: []].append(pending) }
 
     mutating func addTransient(_ registration: Registration, of owner: PendingCall) {

@@ -70,6 +70,28 @@ struct WaitVerb: Verb {
     }
 }
 
+struct Ejected: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "List registrations that were thrown out, and why.",
+        discussion:
+            "With -j or -p also what their world looked like: the socket, and the data of their programs.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "id N | name S; none: all.") var selector: [String] = []
+
+    func perform() throws -> Outcome {
+        var words = Words(selector)
+        let selector = try words.takeSelector()
+        try words.finish()
+        let answer = try answer(.registryEjected, selector)
+        let lines = try answer.decode(as: EjectionsReply.self).ejections.map { ejection in
+            "\(ejection.id): " + pad(ejection.name, 15) + " \(ejection.reason ?? "no reason given")"
+                + (ejection.restored.map { "; id \($0) is in its place again" } ?? "")
+        }
+        return Outcome(answer["ejections"] ?? [], text: lines.joined(separator: "\n"))
+    }
+}
+
 /// `10s`, `500ms`, `2min`, `10`: seconds.
 func seconds(_ text: String) throws(Refusal) -> Double {
     let units: [(String, Double)] = [("ms", 0.001), ("min", 60), ("s", 1), ("h", 3600), ("", 1)]

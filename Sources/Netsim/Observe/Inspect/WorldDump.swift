@@ -61,12 +61,30 @@ extension World {
             maps: controls.instances.flatMap { instance in instance.maps.map { Self.dump($0, instance) } })
     }
 
+    /// The socket whose op call was one too many, as it was then, and the data that the programs have left.
+    func dump(of ejected: EjectedControl) -> WorldDump {
+        let flow = engine.pointee.flows + Int(ejected.flow)
+        var copy = ejected.socket
+        let then = withUnsafeMutablePointer(to: &copy) { copy in
+            self.socket(flow, ejected.side, SocketFields(), copy, control: ejected.name)
+        }
+        let instance = controls.registrationOps(of: ejected.number)?.instance
+        return WorldDump(
+            time: ejected.time, call: nil, sockets: [then],
+            maps: instance.map { instance in instance.maps.map { Self.dump($0, instance) } } ?? [])
+    }
+
     private func socket(_ flow: Flow, _ side: Side, _ fields: SocketFields) -> WorldDump.Socket {
-        let socket = side == .sender ? flow.tp : flow.rp
-        let bytes = fields.read(socket)
         let name = withUnsafeBytes(of: flow.ops(side).pointee.name) {
             String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
         }
+        return socket(flow, side, fields, side == .sender ? flow.tp : flow.rp, control: name)
+    }
+
+    private func socket(
+        _ flow: Flow, _ side: Side, _ fields: SocketFields, _ socket: TCPSock, control name: String
+    ) -> WorldDump.Socket {
+        let bytes = fields.read(socket)
         return WorldDump.Socket(
             flow: flowNames[Int(flow.pointee.index)], side: side.name, control: name,
             fields: fields.fields.map { ($0.name, fields.value($0, in: bytes)) })
