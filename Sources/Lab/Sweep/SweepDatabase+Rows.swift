@@ -3,6 +3,7 @@ import GRDB
 
 /// A run that has ended, as the database has it.
 package struct SweepRow: Sendable {
+    package var run: Int
     package var point: Int
     /// The axes' values as text, in their order.
     package var parameters: [String]
@@ -10,7 +11,7 @@ package struct SweepRow: Sendable {
     package var algorithm: String
     /// Why it failed; nil: it did not.
     package var error: String?
-    /// By index of `metricNames`.
+    /// By position in `metrics()`.
     package var figures: [Int: Double]
 }
 
@@ -69,7 +70,8 @@ extension SweepDatabase {
             let figures = try db.makeStatement(sql: "SELECT metric, value FROM figures WHERE run = ?")
             while let run = try runs.next() {
                 var row = SweepRow(
-                    point: run["point"], parameters: points[run["point"]] ?? [], seed: run["seed"],
+                    run: run["run"], point: run["point"], parameters: points[run["point"]] ?? [],
+                    seed: run["seed"],
                     algorithm: run["algorithm"], error: run["error"], figures: [:])
                 let cursor = try Row.fetchCursor(figures, arguments: [run["run"] as Int])
                 while let figure = try cursor.next() {

@@ -141,6 +141,16 @@ package final class SweepDatabase: Sendable {
         try Self.refusing(path) { try queue.write(body) }
     }
 
+    /// A database of the same content, in a file that does not exist.
+    func copy(to path: String) throws(Refusal) {
+        try Self.refusing(self.path) {
+            // Not inside a transaction.
+            try queue.writeWithoutTransaction { db in
+                try db.execute(sql: "VACUUM INTO ?", arguments: [path])
+            }
+        }
+    }
+
     private static func refusing<Value>(_ path: String, _ body: () throws -> Value) throws(Refusal) -> Value {
         do { return try body() } catch let refusal as Refusal { throw refusal } catch {
             let code = (error as? DatabaseError)?.resultCode

@@ -13,14 +13,26 @@ enum SweepFigures {
     /// All figures of a result. For an entry of several flows `flows.NAME.…` is the mean over them, and completion times are
     /// those of all its transfers: names do not depend on how many flows there are.
     static func of(_ result: JSONValue, _ scenario: Scenario) -> [SweepFigure] {
-        var figures = Expectation.whole.compactMap { metric in figure("", metric, [result]) }
         let flows = result["flows"]?.array ?? []
         var next = flows.startIndex
-        for entry in scenario.flows {
+        let entries = scenario.flows.map { entry in
             // The result has an entry's flows one after the other.
             let own = Array(flows[next...].prefix(entry.count))
             next += own.count
-            figures += Expectation.flow.compactMap { figure("flows.\(entry.name).", $0, own) }
+            return (entry.name, own)
+        }
+        return figures(result, entries)
+    }
+
+    /// Of a result whose scenario is not at hand: every flow for itself.
+    static func ofFlows(_ result: JSONValue) -> [SweepFigure] {
+        figures(result, (result["flows"]?.array ?? []).map { ($0["name"]?.string ?? "", [$0]) })
+    }
+
+    private static func figures(_ result: JSONValue, _ entries: [(String, [JSONValue])]) -> [SweepFigure] {
+        var figures = Expectation.whole.compactMap { figure("", $0, [result]) }
+        for (name, flows) in entries {
+            figures += Expectation.flow.compactMap { figure("flows.\(name).", $0, flows) }
         }
         for (kind, metrics) in [("links", Expectation.link), ("cross", Expectation.cross)] {
             for item in result[kind]?.array ?? [] {

@@ -8,10 +8,8 @@ struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
         subcommands: [
-            SimRun.self, SimCheck.self, SimReport.self, SimGrade.self, SimSweep.self, SimList.self,
-            SimWatch.self,
-            SimResult.self,
-            SimCancel.self,
+            SimRun.self, SimCheck.self, SimReport.self, SimGrade.self, SimSweep.self, SimCompare.self,
+            SimList.self, SimWatch.self, SimResult.self, SimCancel.self,
         ],
         defaultSubcommand: SimRun.self)
 }

@@ -24,6 +24,7 @@ struct SweepRun: Verb {
     @Option(help: "Register the maps of this object that the sweep uses; repeatable.") var object: [String] =
         []
     @OptionGroup var workers: WorkerOptions
+    @OptionGroup var executor: ExecutorOptions
 
     func perform() throws -> Outcome {
         let text = String(decoding: try readFile(file), as: UTF8.self)
@@ -34,7 +35,7 @@ struct SweepRun: Verb {
                 .map { String(decoding: $0, as: UTF8.self) }
         }
         let database = try SweepDatabase.open(output, for: sweep, inputs)
-        return try finish(sweep, inputs, database, workers, global)
+        return try finish(sweep, inputs, database, workers, executor, global)
     }
 }
 
@@ -45,11 +46,12 @@ struct SweepResume: Verb {
     @OptionGroup var global: GlobalOptions
     @Argument(help: "A sweep's database.") var database: String
     @OptionGroup var workers: WorkerOptions
+    @OptionGroup var executor: ExecutorOptions
 
     func perform() throws -> Outcome {
         let database = try SweepDatabase.open(database, isReadOnly: false)
         let inputs = try database.inputs()
-        return try finish(try inputs.sweep(), inputs, database, workers, global)
+        return try finish(try inputs.sweep(), inputs, database, workers, executor, global)
     }
 }
 
@@ -63,29 +65,71 @@ struct WorkerOptions: ParsableArguments {
     var count: Int { workers ?? ProcessInfo.processInfo.activeProcessorCount }
 }
 
+struct ExecutorOptions: ParsableArguments {
+    enum Executor: String, CaseIterable, ExpressibleByArgument { case local, slurm }
+
+    @Option(help: "local: threads of this process; slurm: a job array.") var executor = Executor.local
+    @Option(help: "With slurm: at most so many tasks, of --workers threads each (default: 16 of one).")
+    var tasks: Int?
+    @Option(
+        name: .customLong("sbatch"), parsing: .unconditionalSingleValue,
+        help: "With slurm: another argument for sbatch; repeatable.")
+    var sbatch: [String] = []
+
+    func validate() throws {
+        guard executor == .slurm || (tasks == nil && sbatch.isEmpty) else {
+            throw ValidationError("--tasks and --sbatch need --executor slurm")
+        }
+        guard tasks ?? 1 >= 1 else { throw ValidationError("--tasks is at least 1") }
+    }
+}
+
 /// Runs what is missing and says what came of it.
 private func finish(
     _ sweep: Sweep, _ inputs: SweepInputs, _ database: SweepDatabase, _ workers: WorkerOptions,
-    _ global: GlobalOptions
+    _ executor: ExecutorOptions, _ global: GlobalOptions
 ) throws -> Outcome {
     let isInterrupted = Interruption.watch()
     let bar = ProgressBar(format: global.format)
     defer { bar.clear() }
     let start = ContinuousClock.now
     var first: Int?
-    let isComplete = try SweepRunner(sweep, inputs, database: database).run(workers: workers.count) { state in
+    func show(_ state: SweepRunner.Progress) -> Bool {
         let before = first ?? state.done
         first = before
         let seconds = (ContinuousClock.now - start) / .seconds(1)
-        let left =
-            state.done > before ? seconds / Double(state.done - before) * Double(state.all - state.done) : nil
+        let pace = state.done > before ? seconds / Double(state.done - before) : nil
+        let left = pace.map { ", \(Int(($0 * Double(state.all - state.done)).rounded(.up))) s left" }
         bar.show(
             sweep.name, share: Double(state.done) / Double(max(state.all, 1)),
-            detail: "\(state.done) of \(state.all) runs"
-                + (left.map { ", \(Int($0.rounded(.up))) s left" } ?? ""))
+            detail: "\(state.done) of \(state.all) runs" + (left ?? ""))
         return !isInterrupted()
     }
+    // Before a job is handed over, too: what cannot run is refused here.
+    let runner = try SweepRunner(sweep, inputs, database: database)
+    var suggestion = "opsctl sim sweep resume \(database.path)"
+    let isComplete: Bool
+    switch executor.executor {
+    case .local: isComplete = try runner.run(workers: workers.count, progress: show)
+    case .slurm:
+        var options = SlurmExecutor.Options()
+        options.tasks = executor.tasks ?? options.tasks
+        options.workers = workers.workers ?? options.workers
+        options.arguments = executor.sbatch
+        let program = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath().path
+        let slurm = SlurmExecutor(database, opsctl: program, options: options)
+        isComplete = try slurm.run(progress: show)
+        if let job = slurm.jobFile {
+            suggestion = "job \(job) goes on; the same command collects its results"
+        }
+    }
     bar.clear()
+    return try outcome(sweep, database, isComplete: isComplete, suggestion: suggestion)
+}
+
+private func outcome(
+    _ sweep: Sweep, _ database: SweepDatabase, isComplete: Bool, suggestion: String
+) throws -> Outcome {
     let counts = try database.counts()
     let result: JSONValue = [
         "sweep": .string(sweep.name), "database": .string(database.path),
@@ -97,7 +141,7 @@ private func finish(
     if !isComplete {
         failure = Refusal(
             "cancelled", errno: 125, "the sweep was ended early, \(counts.missing) runs are missing",
-            suggestion: "opsctl sim sweep resume \(database.path)")
+            suggestion: suggestion)
     } else if counts.failed > 0 {
         failure = Refusal(
             "runs", errno: 1, "\(counts.failed) of \(counts.all) runs failed",
