@@ -145,7 +145,7 @@ extension RuntimeHost {
                 progress(
                     RunStatus(
                         id: 0, scenario: name, state: "running", atS: Double(now.now) / 1e9,
-                        durationS: duration))
+                        durationS: duration, packets: Int64(clamping: now.packets)))
             }
         }
     }

@@ -39,8 +39,13 @@ package struct RunStatus: Codable, Equatable, Sendable {
     /// Simulated seconds reached, and wanted.
     package var atS: Double
     package var durationS: Double
+    /// Data packets delivered so far; nil: not told.
+    package var packets: Int64?
 
-    package init(id: UInt32, scenario: String, state: String, atS: Double, durationS: Double) {
+    package init(
+        id: UInt32, scenario: String, state: String, atS: Double, durationS: Double, packets: Int64? = nil
+    ) {
+        self.packets = packets
         self.id = id
         self.scenario = scenario
         self.state = state

@@ -49,9 +49,9 @@ extension Report {
         }.joined(separator: "; ")
     }
 
-    var charts: Section? {
+    var charts: Page.Section? {
         guard panels.contains(where: { $0.data != nil }) else {
-            return Section(
+            return Page.Section(
                 id: "time", title: "Over time",
                 content: [
                     .element("p", [:], "Nothing was recorded: the scenario says 'record: off'.")
@@ -72,7 +72,7 @@ extension Report {
                     "div", ["class": "metric"],
                     [.element("h3", [:], title), .element("div", ["class": "panels"], figures)]))
         }
-        return Section(id: "time", title: "Over time", content: content)
+        return Page.Section(id: "time", title: "Over time", content: content)
     }
 
     private func figure(_ chart: Chart, number: Int, panel: Panel) -> Markup {

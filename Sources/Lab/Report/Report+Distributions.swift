@@ -1,6 +1,6 @@
 extension Report {
     /// Every figure over the seeds of each variant: points, and box and median of those who have four or more.
-    var distributions: Section? {
+    var distributions: Page.Section? {
         guard groups.contains(where: { $0.runs.count > 1 }) else { return nil }
         let figures = RunFigure.all(of: runs.map(\.result))
         let plots = figures.compactMap { figure -> Markup? in
@@ -32,7 +32,7 @@ extension Report {
         let note =
             "Seeds \(seeds.prefix(40).joined(separator: ", "))\(seeds.count > 40 ? ", …" : ""). "
             + "A point is a run; box and line are the middle half and the median."
-        return Section(
+        return Page.Section(
             id: "distributions", title: "Over the seeds",
             content: [
                 .element("p", ["class": "note"], note),

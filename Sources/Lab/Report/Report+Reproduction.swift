@@ -1,8 +1,9 @@
 import ControlAPI
+import OpsCore
 
 extension Report {
     /// What it takes to get the same bytes again, and digests to see that one has.
-    var reproduction: Section {
+    var reproduction: Page.Section {
         var content: [Markup] = [
             .element(
                 "p", [:],
@@ -25,11 +26,11 @@ extension Report {
                     .element("summary", [:], "Scenario \(scenario.file)"),
                     .element(
                         "p", ["class": "note"],
-                        [Markup("SHA-256 "), Report.code(sha256(Array(scenario.text.utf8)))]),
+                        [Markup("SHA-256 "), Report.code(sha256Hex(Array(scenario.text.utf8)))]),
                     .element("pre", ["class": "scenario", "tabindex": "0"], scenario.text),
                 ])
         }
-        return Section(id: "repeat", title: "Repeat it", content: content)
+        return Page.Section(id: "repeat", title: "Repeat it", content: content)
     }
 
     private static func code(_ text: String) -> Markup { .element("code", [:], text) }

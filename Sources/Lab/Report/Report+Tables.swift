@@ -25,7 +25,7 @@ extension Report {
     }
 
     /// The figures of one run, or of all variants beside each other.
-    var summary: Section {
+    var summary: Page.Section {
         let figures = RunFigure.all(of: runs.map(\.result))
         guard runs.count > 1 else {
             let items = figures.map { figure in
@@ -36,12 +36,12 @@ extension Report {
                         .element("dd", [:], figure.text(figure.value(runs[0].result))),
                     ])
             }
-            return Section(
+            return Page.Section(
                 id: "summary", title: "Summary", content: [.element("dl", ["class": "tiles"], items)])
         }
         let rows = figures.map { figure in (head: Markup(figure.title), cells: cells(of: figure)) }
         let several = groups.contains { $0.runs.count > 1 }
-        return Section(
+        return Page.Section(
             id: "summary", title: groups.count > 1 ? "Side by side" : "Summary",
             content: [
                 Report.table(
@@ -81,7 +81,7 @@ extension Report {
     }
 
     /// Flows, links and cross traffic of what is drawn.
-    var tables: Section {
+    var tables: Page.Section {
         var content: [Markup] = []
         for panel in panels {
             if panels.count > 1 { content.append(.element("h3", [:], panel.label)) }
@@ -89,7 +89,7 @@ extension Report {
             content.append(linkTable(panel.run.result))
             if let cross = panel.run.result.cross, !cross.isEmpty { content.append(crossTable(cross)) }
         }
-        return Section(id: "details", title: "Flows and links", content: content)
+        return Page.Section(id: "details", title: "Flows and links", content: content)
     }
 
     private func flowTable(_ panel: Panel) -> Markup {

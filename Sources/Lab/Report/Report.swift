@@ -1,5 +1,5 @@
 package import ControlAPI
-import Foundation
+import OpsCore
 
 /// Results as one page that needs nothing beside itself: styles, charts and numbers are in it.
 ///
@@ -15,7 +15,7 @@ package struct Report: Sendable {
 
         /// - Throws: EINVAL for what is no result.
         package init(file: String, bytes: [UInt8]) throws(Refusal) {
-            (self.file, digest) = (file, sha256(bytes))
+            (self.file, digest) = (file, sha256Hex(bytes))
             result = try RunResult(parsing: bytes, file: file)
         }
     }
@@ -55,49 +55,16 @@ package struct Report: Sendable {
     }
 
     package var html: String {
-        let sections = [summary, charts, distributions, tables, reproduction].compactMap { $0 }
-        let body =
-            Markup.element("header", ["class": "page"], [heading, contents(sections)])
-            + .element("main", [:], sections.map(\.markup))
-            + .raw("script", ["type": "application/json", "id": "data"], data)
-            + .raw("script", [:], library.script) + .raw("script", [:], Assets.script)
-        return "<!doctype html>\n" + Markup.element("html", ["lang": "en"], [head, body]).html + "\n"
-    }
-
-    /// A part of the page with a heading of its own.
-    struct Section {
-        var id: String
-        var title: String
-        var content: [Markup]
-
-        var markup: Markup {
-            .element(
-                "section", ["id": id, "aria-labelledby": id + "-title"],
-                [.element("h2", ["id": id + "-title"], title)] + content)
-        }
+        Page(
+            kind: "Simulation report", title: title, facts: facts,
+            sections: [summary, charts, distributions, tables, reproduction].compactMap { $0 },
+            library: library, data: data
+        ).html
     }
 
     private var title: String { runs.map(\.result.scenario).unique.joined(separator: ", ") }
 
-    private var head: Markup {
-        let scripts = [library.script, Assets.script].map { "'sha256-\(sha256Base64(Markup.inert($0)))'" }
-        let policy =
-            "default-src 'none'; style-src 'unsafe-inline'; img-src data:; script-src "
-            + scripts.joined(separator: " ")
-        return .element(
-            "head", [:],
-            [
-                .void("meta", ["charset": "utf-8"]),
-                .void("meta", ["http-equiv": "Content-Security-Policy", "content": policy]),
-                .void(
-                    "meta", ["name": "viewport", "content": "width=device-width, initial-scale=1"]),
-                .void("meta", ["name": "color-scheme", "content": "light dark"]),
-                .element("title", [:], "\(title) – simulation report"),
-                .raw("style", [:], library.style + Assets.style),
-            ])
-    }
-
-    private var heading: Markup {
+    private var facts: [String] {
         let first = runs[0].result
         var facts = [
             "\(first.flows.count) flow\(first.flows.count == 1 ? "" : "s")",
@@ -107,21 +74,7 @@ package struct Report: Sendable {
         let seeds = runs.map(\.seed).unique
         facts.append(seeds.count == 1 ? "seed \(seeds[0])" : "\(seeds.count) seeds")
         if runs.count > 1 { facts.append("\(runs.count) runs") }
-        return .element("p", ["class": "kind"], "Simulation report")
-            + .element("h1", [:], title)
-            + .element("p", ["class": "facts"], facts.joined(separator: " · "))
-    }
-
-    private func contents(_ sections: [Section]) -> Markup {
-        .element(
-            "nav", ["aria-label": "Contents"],
-            [
-                .element(
-                    "ul", [:],
-                    sections.map { section in
-                        .element("li", [:], [.element("a", ["href": "#" + section.id], section.title)])
-                    })
-            ])
+        return facts
     }
 
     /// What the page's script draws.

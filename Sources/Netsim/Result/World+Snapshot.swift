@@ -40,6 +40,8 @@ package struct LinkSnapshot: Equatable, Sendable {
 
 extension World {
     package var flowCount: Int { flowNames.count }
+    /// Data packets delivered so far.
+    package var packetCount: UInt64 { engine.pointee.packetCount }
 
     package func snapshot(flow index: Int) -> FlowSnapshot {
         let flow = engine.pointee.flows + index

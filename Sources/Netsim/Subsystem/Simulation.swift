@@ -31,6 +31,8 @@ package struct Simulation: Sendable {
         /// Simulated nanoseconds, and how many there will be.
         package var now: Int64
         package var duration: Int64
+        /// Data packets delivered so far.
+        package var packets: UInt64
     }
 
     package enum Outcome: Sendable {
@@ -95,7 +97,8 @@ package struct Simulation: Sendable {
             instances?.announce()
             try outputs.check()
             guard outputs.dump == nil else { break }
-            guard progress(Progress(now: world.now, duration: scenario.duration)) else { return .cancelled }
+            guard progress(Progress(now: world.now, duration: scenario.duration, packets: world.packetCount))
+            else { return .cancelled }
         }
         ejectFromRegistry(world)
         var timing: SimulationTiming?

@@ -1,5 +1,6 @@
 import ControlAPI
 import Foundation
+import Lab
 
 /// A result object as tables for people.
 struct SimulationReport {
@@ -12,7 +13,8 @@ struct SimulationReport {
     var text: String {
         var parts = [title, flows.text]
         if let links { parts.append(links.text) }
-        return parts.joined(separator: "\n\n")
+        if let width = Terminal.width { parts.append(Sparklines.text(result, width: width)) }
+        return parts.filter { !$0.isEmpty }.joined(separator: "\n\n")
     }
 
     private var title: String {
