@@ -26,14 +26,11 @@ final class ObjectDigest: Sendable {
         }
     }
 
-    /// nil: it is still being made.
-    var ready: String? { digest.withLock { $0 } }
-
     /// Called once.
     func wait() -> String {
-        if let ready { return ready }
+        if let ready = digest.withLock({ $0 }) { return ready }
         done.wait()
-        return ready ?? ""
+        return digest.withLock { $0 } ?? ""
     }
 }
 

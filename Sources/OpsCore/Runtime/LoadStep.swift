@@ -2,8 +2,6 @@
 package enum LoadStep: String, CaseIterable, Sendable {
     /// ELF, BTF, `.BTF.ext`.
     case parse
-    /// Waiting for the SHA-256 that is made beside `parse`.
-    case hash
     /// CO-RE relocations, externs, members.
     case link
     /// One per program.
@@ -11,6 +9,8 @@ package enum LoadStep: String, CaseIterable, Sendable {
     case compile
     /// Sealed memory for the machine code.
     case publish
+    /// Waiting for the SHA-256 that is made beside all before it.
+    case hash
     /// The object's own instance of its data, and its ids.
     case instantiate
     /// Maps, entries, the subsystem's registration: INUSE at its end.

@@ -12,7 +12,7 @@ struct ObjectBuilder {
     let options: LoadOptions
 
     func build(
-        name: String, sha256: String, image: [UInt8], spec: ObjectSpec
+        name: String, digest: ObjectDigest, image: [UInt8], spec: ObjectSpec
     ) throws(OpsError) -> PreparedObject {
         let maps = linked.maps.map(\.creatable)
         let layout = try InstanceLayout.make(for: maps)
@@ -45,9 +45,9 @@ struct ObjectBuilder {
             throw OpsError("memory", errno: error.errno, "code of object '\(name)': \(error)")
         }
         return PreparedObject(
-            name: name, sha256: sha256, image: image, license: linked.license, target: target.profile.btf,
-            btf: linked.btf,
-            maps: maps, contents: contents(), layout: layout, programs: programs,
+            name: name, sha256: core.measure(.hash) { digest.wait() }, image: image, license: linked.license,
+            target: target.profile.btf, btf: linked.btf, maps: maps, contents: contents(), layout: layout,
+            programs: programs,
             structOps: try structOps(results), mismatched: mismatched(spec), code: code)
     }
 

@@ -12,12 +12,11 @@ struct Preparation {
 
     /// - Throws: what the first failing step says; with `options.keepGoing`, only what concerns the whole object.
     func run() throws(OpsError) -> PreparedObject {
+        let key = key
+        if let known = core.cache.find(key, bytes) { return known }
         let digest = ObjectDigest(of: bytes)
-        if let sha256 = digest.ready, let known = core.cache.find(key(sha256)) { return known }
         let spec = try core.measure(.parse) { () throws(OpsError) in try Self.parse(bytes, name: name) }
         let target = try core.target(for: spec, profile: options.profile, wanted: options.maps)
-        let sha256 = core.measure(.hash) { digest.wait() }
-        if let known = core.cache.find(key(sha256)) { return known }
 
         let selection: LinkOptions.Selection = options.maps.map { .named(Set($0)) } ?? .automatic
         let linked = try core.measure(.link) { () throws(OpsError) in
@@ -28,14 +27,14 @@ struct Preparation {
                     keepsGoing: options.keepGoing))
         }
         let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
-        let prepared = try builder.build(name: name, sha256: sha256, image: bytes, spec: spec)
-        core.cache.insert(prepared, for: key(sha256))
+        let prepared = try builder.build(name: name, digest: digest, image: bytes, spec: spec)
+        core.cache.insert(prepared, for: key)
         return prepared
     }
 
-    private func key(_ sha256: String) -> PreparedKey {
+    private var key: PreparedKey {
         PreparedKey(
-            sha256: sha256, profile: options.profile,
+            profile: options.profile,
             subsystemCount: core.types.withLock { $0.subsystems.count }, kconfig: options.kconfig,
             globals: options.globals, maps: options.maps.map(Set.init), keepsGoing: options.keepGoing)
     }
