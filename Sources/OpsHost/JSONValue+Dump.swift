@@ -22,8 +22,12 @@ extension JSONValue {
     private init(_ socket: WorldDump.Socket) {
         self = [
             "flow": .string(socket.flow), "side": .string(socket.side), "cc": .string(socket.control),
-            "tcp_sock": .object(socket.fields.map { Member($0.name, .integer($0.value)) }),
+            "tcp_sock": .object(socket.fields.map { Member($0.name, JSONValue($0.value)) }),
         ]
+    }
+
+    private init(_ value: Int128) {
+        self = Int64(exactly: value).map { .integer($0) } ?? .hex(UInt64(truncatingIfNeeded: value))
     }
 
     private init(_ map: WorldDump.Map) {

@@ -9,6 +9,14 @@ package struct ParsedScenario: Sendable {
     package init(scenario: Scenario) { self.scenario = scenario }
 
     package var name: String { scenario.name }
+
+    /// The same with another seed.
+    package func with(seed: UInt64) -> ParsedScenario {
+        var scenario = scenario
+        scenario.seed = seed
+        return ParsedScenario(scenario: scenario)
+    }
+
     /// Whether a flow's congestion control is not built in.
     package var needsObjects: Bool {
         scenario.controlNames.contains { !Scenario.builtinControls.contains($0) }
@@ -131,6 +139,13 @@ extension RuntimeHost {
                 "not-found", errno: 2, "the run ended before it came to where it was to stop",
                 reason: "\(point)")
         }
+    }
+
+    /// Runs for its packets alone: to the end, or until the trail needs no more.
+    package func record(_ trail: PacketTrail, of scenario: ParsedScenario) throws(Refusal) {
+        var options = Simulation.Options()
+        options.outputs.trail = trail
+        _ = try run(scenario, options) { _ in !trail.isDone }
     }
 
     private func run(

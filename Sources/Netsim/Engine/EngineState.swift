@@ -43,6 +43,8 @@ struct EngineState {
     var programTimers: Unmanaged<ProgramTimers>?
     /// Traffic that arrives by itself, if there is any; kept alive by the world.
     var sources: Unmanaged<TrafficSources>?
+    /// ACKs on links, if they cross any; kept alive by the world.
+    var returnTraffic: Unmanaged<ReturnTraffic>?
     /// The time series, if there is one; kept alive by the world.
     var recorder: Unmanaged<Recorder>?
     /// Those who watch, if anybody does; kept alive by the world.

@@ -115,9 +115,8 @@ extension Engine {
         }
         let flow = pointee.flows + Int(ack.head.flow)
         guard flow.pointee.generation == ack.head.generation else { return }
-        if pointee.usesModels { tell(.ackReceived(ack), flow: ack.head.flow) }
+        if pointee.usesModels { return endLine(ack) }
         flow.receive(ack)
-        if pointee.usesModels { tell(.ackProcessed, flow: ack.head.flow) }
         assert(flow.isConsistent)
     }
 }

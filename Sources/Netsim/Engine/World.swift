@@ -18,6 +18,7 @@ package final class World {
     let flowSpecs: [Int]
     let recorder: Recorder?
     let sources: TrafficSources?
+    private let returnTraffic: ReturnTraffic?
     /// Who watches: see `observe`.
     var observers: Observers?
     var opWatch: OpWatch?
@@ -36,7 +37,9 @@ package final class World {
         engine = .allocate(capacity: 1)
         pool = .allocate(capacity: 1)
         pool.initialize(to: PagePool())
-        let hops = flowSpecs.reduce(0) { $0 + scenario.flows[$1].path.count }
+        let hops = flowSpecs.reduce(0) {
+            $0 + scenario.flows[$1].path.count + scenario.flows[$1].returnPath.count
+        }
         paths = .allocate(capacity: max(hops, 1))
         recorder = scenario.recordInterval.map {
             Recorder(scenario, interval: $0, flowCount: scenario.flowCount)
@@ -44,6 +47,8 @@ package final class World {
 
         let hasSources = !scenario.cross.isEmpty || scenario.flows.contains { $0.app.isPoisson }
         sources = hasSources ? TrafficSources(scenario) : nil
+        let returnLinks = Set(scenario.flows.flatMap(\.returnPath))
+        returnTraffic = returnLinks.isEmpty ? nil : ReturnTraffic()
         let (lines, lineOf) = World.delayLines(scenario)
         let links = UnsafeMutablePointer<Link>.allocate(capacity: scenario.links.count)
         for (index, spec) in scenario.links.enumerated() {
@@ -60,7 +65,7 @@ package final class World {
             to: EngineState(
                 // One hour and up to 64 s, in steps that keep microseconds whole.
                 bootNanoseconds: 3_600_000_000_000 + (random.next() & 0x3ff_ffff) * 1000, host: scenario.host,
-                usesModels: scenario.host.gro || !scenario.cross.isEmpty
+                usesModels: scenario.host.gro || !scenario.cross.isEmpty || !returnLinks.isEmpty
                     || scenario.links.contains { $0.jitter > 0 || $0.reorder != nil },
                 queue: EventQueue(capacity: 4 * flowNames.count + 64),
                 traffic: EventQueue(capacity: scenario.links.count + lines.count + 16), links: links,
@@ -76,6 +81,8 @@ package final class World {
         engine.pointee.sources = sources.map { Unmanaged.passUnretained($0) }
         engine.pointee.programTimers = Unmanaged.passUnretained(timers)
         controls.live?.onInstance = { [unowned timers] in timers.add($0) }
+        engine.pointee.returnTraffic = returnTraffic.map { Unmanaged.passUnretained($0) }
+        for link in returnLinks.sorted() { watch(link: link) }
         try makeFlows(lineOf: lineOf)
         schedule()
     }
@@ -182,15 +189,15 @@ package final class World {
         return (names, specs)
     }
 
-    /// Return delay = base RTT less the one-way delays of the path, plus what the hosts take; flows that share it share a
-    /// line.
+    /// Return delay = base RTT less the delays of all links that the flow crosses, plus what the hosts take; flows that
+    /// share it share a line.
     private static func delayLines(_ scenario: Scenario) -> (delays: [Nanoseconds], lineOf: [UInt32]) {
         var delays: [Nanoseconds] = []
         var known: [Nanoseconds: UInt32] = [:]
         var lineOf: [UInt32] = []
         for flow in scenario.flows {
-            let there = flow.path.reduce(Int64(0)) { $0 + scenario.links[$1].delay }
-            let back = flow.rtt - there + 2 * scenario.host.latency
+            let links = (flow.path + flow.returnPath).reduce(Int64(0)) { $0 + scenario.links[$1].delay }
+            let back = flow.rtt - links + 2 * scenario.host.latency
             if let line = known[back] {
                 lineOf.append(line)
             } else {
@@ -232,7 +239,7 @@ package final class World {
                     suggestion: "register an object whose struct has .name = \"\(missing)\"")
             }
             let start = UnsafePointer(path)
-            for hop in spec.path {
+            for hop in spec.path + spec.returnPath {
                 path.pointee = UInt32(hop)
                 path += 1
             }
@@ -244,8 +251,9 @@ package final class World {
                     resent: Ring(pool), deliveries: Ring(pool), chunks: Ring(pool),
                     receiver: try memory.makeSocket(of: flow), receiverControl: receiverControl,
                     receiverOps: controls.current(receiverControl), receiverState: ReceiverState(),
-                    path: start, hopCount: UInt8(spec.path.count),
-                    delayLine: lineOf[specIndex], ecn: spec.ecn,
+                    path: start, hopCount: UInt8(spec.path.count), delayLine: lineOf[specIndex],
+                    returnPath: start + spec.path.count, returnCount: UInt8(spec.returnPath.count),
+                    ecn: spec.ecn,
                     application: Application(kind: spec.app.kind, start: spec.start, stop: spec.stop)))
             if let group = sources?.group(of: index) { flow.pointee.application.group = group }
         }

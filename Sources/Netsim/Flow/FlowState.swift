@@ -58,6 +58,9 @@ struct FlowState {
     let path: UnsafePointer<UInt32>
     let hopCount: UInt8
     let delayLine: UInt32
+    /// Links that ACKs cross behind the delay line.
+    let returnPath: UnsafePointer<UInt32>
+    let returnCount: UInt8
     let ecn: Bool
 
     var application: Application

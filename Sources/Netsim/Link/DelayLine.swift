@@ -28,7 +28,8 @@ struct Acknowledgement {
     var sacks = (tcp_sack_block(), tcp_sack_block(), tcp_sack_block(), tcp_sack_block())
 }
 
-/// The way back: pure delay, no rate, no loss. Flows with the same delay share one line, so that it stays in order.
+/// The way back, or the part of it that no links make up: pure delay, no rate, no loss. Flows with the same delay share one
+/// line, so that it stays in order.
 struct DelayLine {
     let delay: Nanoseconds
     /// When the last of them arrives: nothing is overtaken.

@@ -139,6 +139,7 @@ extension Engine {
     }
 
     private func arriveWithModels(_ packet: Packet) {
+        if packet.isReturning { return arriveReturning(packet) }
         if packet.flow >= UInt32(pointee.flowCount) { arriveCross(packet) } else { arrive(packet) }
     }
 

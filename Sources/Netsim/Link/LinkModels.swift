@@ -1,5 +1,5 @@
 /// What a link does beyond drop-tail service at a rate; links that do nothing of it have none of this, unless they are
-/// watched.
+/// watched or carry ACKs.
 ///
 /// ```
 /// arrive ─▶ loss? ─▶ outage? ─▶ duplicate? ─▶ queue (drop-tail | RED | PIE | CoDel | FQ-CoDel) ─▶ serve ─▶ delay ─▶ detour
@@ -19,7 +19,7 @@ struct LinkModels {
     private(set) var duplicated: UInt64 = 0
     /// Of those dropped, what the queue's law chose while there was room.
     var earlyDrops: UInt64 = 0
-    /// nil: nobody watches.
+    /// nil: nobody watches, and no ACK crosses the link.
     var watch: LinkWatch?
 
     /// Who decides about packets that wait.
@@ -60,7 +60,7 @@ struct LinkModels {
     }
 
     mutating func loses(_ packet: Packet, at now: Nanoseconds) -> Bool {
-        if packet.length > 0, loss.loses(&lossRandom) { return true }
+        if packet.length > 0 || packet.isReturning, loss.loses(&lossRandom) { return true }
         return outages.contains { now >= $0.from && now < $0.to }
     }
 

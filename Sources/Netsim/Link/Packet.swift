@@ -54,7 +54,7 @@ struct Packet {
     }
 }
 
-/// Sizes on the wire: IPv4 and TCP, MTU 1500. (SACK options only matter on the way back, which has no rate limit.)
+/// Sizes on the wire: IPv4 and TCP, MTU 1500.
 struct Wire {
     let headerBytes: Int
     let synBytes: Int
@@ -68,4 +68,10 @@ struct Wire {
     }
 
     var mss: UInt32 { UInt32(1500 - headerBytes) }
+
+    /// IP bytes of an ACK.
+    func bytes(of ack: Acknowledgement) -> Int {
+        if ack.head.flags.contains(.syn) { return synBytes }
+        return headerBytes + (ack.head.sackCount > 0 ? 4 + 8 * Int(ack.head.sackCount) : 0)
+    }
 }

@@ -27,7 +27,7 @@ enum Observation {
     case markedLost(Segment)
     /// The sender's congestion state (`CAState`) has changed.
     case stateChanged(from: UInt8, to: UInt8)
-    /// A link did not take a packet, or threw it out of its queue.
+    /// A link did not take a packet, or threw it out of its queue; also an ACK on its way back.
     case dropped(Packet, link: UInt32)
     /// A link has set CE.
     case marked(Packet, link: UInt32)
@@ -46,13 +46,18 @@ final class Observers {
     }
 }
 
-/// How a link, which knows no engine, reaches the observers.
+/// How a link, which knows no engine, reaches it and those who watch.
 struct LinkWatch {
     let engine: Engine
     let link: UInt32
 
-    func sent(_ packet: Packet) { engine.tell(.sent(packet), flow: packet.flow) }
-    func dropped(_ packet: Packet) { engine.tell(.dropped(packet, link: link), flow: packet.flow) }
+    func sent(_ packet: Packet) {
+        if !packet.isReturning { engine.tell(.sent(packet), flow: packet.flow) }
+    }
+    func dropped(_ packet: Packet) {
+        engine.tell(.dropped(packet, link: link), flow: packet.flowNumber)
+        if packet.isReturning { engine.discardReturning(packet) }
+    }
     func marked(_ packet: Packet) { engine.tell(.marked(packet, link: link), flow: packet.flow) }
 }
 
@@ -75,9 +80,13 @@ extension World {
         self.observers = list
         engine.pointee.observers = Unmanaged.passUnretained(list)
         engine.pointee.usesModels = true
-        for (index, spec) in scenario.links.enumerated() {
-            let watch = LinkWatch(engine: engine, link: UInt32(index))
-            engine.pointee.links[index].watch(watch, LinkModels(spec, seed: scenario.seed &+ UInt64(index)))
-        }
+        for index in scenario.links.indices { watch(link: index) }
+    }
+
+    /// From here on a link tells what becomes of its packets.
+    func watch(link index: Int) {
+        engine.pointee.links[index].watch(
+            LinkWatch(engine: engine, link: UInt32(index)),
+            LinkModels(scenario.links[index], seed: scenario.seed &+ UInt64(index)))
     }
 }

@@ -10,6 +10,8 @@ package struct SimulationOutputs: Sendable {
     package var calls: OutputSink?
     /// Where the run ends early, to be looked at.
     package var stop: StopPoint?
+    /// What another run is compared with.
+    package var trail: PacketTrail?
 
     package init() {}
 
@@ -32,6 +34,11 @@ package struct SimulationOutputs: Sendable {
             let log = CallLog(OutputStream(calls), world)
             writers.all.append(log)
             opObservers.append(log)
+        }
+        if let trail {
+            trail.start(world)
+            writers.all.append(trail)
+            observers.append(trail)
         }
         if let stop {
             let inspector = Inspector(stop, world)

@@ -114,6 +114,7 @@ extension Flow {
 
     /// Kernel: `tcp_delack_timer_handler`.
     func delackTimeout() {
+        if pointee.receiverState.phase == .closed { return resendFIN() }
         guard pointee.receiverState.phase == .established,
             rp.ackPending & UInt8(ICSK_ACK_TIMER.rawValue) != 0
         else { return }

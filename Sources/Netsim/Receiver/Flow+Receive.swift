@@ -221,6 +221,21 @@ extension Flow {
         rp.pointee.inet_conn.icsk_inet.sk.__sk_common.skc_state = UInt8(TCP_LAST_ACK.rawValue)
         pointee.delackDeadline = .never
         pointee.compressedDeadline = .never
+        sendFIN()
+    }
+
+    /// Where links may lose it, it is sent again until the sender has seen it, which ends the connection.
+    /// Kernel: the receiver's retransmission timer, in LAST_ACK.
+    private func sendFIN() {
         transmitAck(rp.pointee.rcv_nxt, ecnFlags: rp.ecnFlags, flags: .fin)
+        guard pointee.returnCount > 0 else { return }
+        pointee.delackDeadline = engine.wheelTime(of: engine.jiffies64 &+ UInt64(rp.rto))
+        armSlow()
+    }
+
+    /// The timer of a closed receiver, which has no ACK to delay.
+    func resendFIN() {
+        rp.rto = min(rp.rto &<< 1, rtoMaxJiffies)
+        sendFIN()
     }
 }

@@ -12,6 +12,9 @@ package struct SimulationTiming: Equatable, Sendable {
 }
 
 extension World {
+    /// Of docs/result.schema.json: a member with another meaning makes a new one, a new member does not.
+    private static let schemaVersion: UInt64 = 1
+
     /// The result object of INTERFACES. Call once, when `step` has said that the run is over.
     ///
     /// - Parameter timing: adds `engine.cpu_s` and `engine.wall_s`.
@@ -20,6 +23,7 @@ extension World {
         var json = JSONWriter(reserving: 400 * flowNames.count)
         let goodputs = (0..<flowNames.count).map { goodput(engine.pointee.flows + $0) }
         json.object { json in
+            json.member("schema_version", World.schemaVersion)
             json.member("scenario", scenario.name)
             json.member("seed", scenario.seed)
             writeObjects(&json)

@@ -122,6 +122,8 @@ package struct Scenario: Equatable, Sendable {
         package var receiverCC: String
         /// Indices of links, in order.
         package var path: [Int]
+        /// Links that its ACKs cross, in order; the rest of the way back is pure delay.
+        package var returnPath: [Int] = []
         /// All one-way delays and the way back.
         package var rtt: Int64
         package var start: Int64

@@ -26,7 +26,8 @@ extension ScenarioParser {
         _ node: ScenarioNode, links: [String], drafts: [LinkDraft], duration: Int64
     ) throws(OpsError) -> Scenario.FlowSpec {
         let members = try node.mapping([
-            "name", "count", "cc", "receiver_cc", "path", "rtt", "start", "stop", "app", "ecn", "params",
+            "name", "count", "cc", "receiver_cc", "path", "return", "rtt", "start", "stop", "app", "ecn",
+            "params",
         ])
         guard let name = members["name"] else { throw node.refuse("name is missing", accepted: "name: a") }
         guard let cc = members["cc"] else { throw node.refuse("cc is missing", accepted: "cc: cubic") }
@@ -35,10 +36,13 @@ extension ScenarioParser {
         }
         guard let rttNode = members["rtt"] else { throw node.refuse("rtt is missing", accepted: "rtt: 40ms") }
         let hops = try parsePath(path, links: links)
+        let returnHops = try members["return"].map { (node) throws(OpsError) in
+            try parsePath(node, links: links)
+        }
         var receiverCC = try control(cc)
         if let node = members["receiver_cc"] { receiverCC = try control(node) }
         let rtt = try rttNode.time()
-        let delays = hops.reduce(Int64(0)) { $0 + drafts[$1].delay }
+        let delays = (hops + (returnHops ?? [])).reduce(Int64(0)) { $0 + drafts[$1].delay }
         guard rtt >= delays else {
             throw rttNode.refuse(
                 "less than the one-way delays of its links, \(delays / .microsecond)us",
@@ -58,6 +62,7 @@ extension ScenarioParser {
             app: try parseApp(members["app"]))
         if let node = members["params"] { flow.params = try parseParams(node, cc: flow.cc) }
         flow.receiverHasParams = members["receiver_cc"] == nil
+        flow.returnPath = returnHops ?? []
         return flow
     }
 

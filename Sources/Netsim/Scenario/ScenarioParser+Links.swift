@@ -78,7 +78,8 @@ extension ScenarioParser {
     ) throws(OpsError) -> [Scenario.LinkSpec] {
         var links: [Scenario.LinkSpec] = []
         for (index, draft) in drafts.enumerated() {
-            let rtt = flows.filter { $0.path.contains(index) }.map(\.rtt).max() ?? 2 * draft.delay
+            let crossing = flows.filter { $0.path.contains(index) || $0.returnPath.contains(index) }
+            let rtt = crossing.map(\.rtt).max() ?? 2 * draft.delay
             // bits/s x ns / 8e9, at most 1e11 x 8.64e13 / 8e9.
             let bdp = UInt64(
                 UInt128(draft.rate[0].bitsPerSecond) * UInt128(UInt64(max(rtt, 0))) / 8_000_000_000)

@@ -8,7 +8,8 @@ struct Sim: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Run scenarios.",
         subcommands: [
-            SimRun.self, SimCheck.self, SimReport.self, SimGrade.self, SimSweep.self, SimCompare.self,
+            SimRun.self, SimCheck.self, SimDiff.self, SimReport.self, SimGrade.self, SimSweep.self,
+            SimCompare.self,
             SimList.self, SimWatch.self, SimResult.self, SimCancel.self,
         ],
         defaultSubcommand: SimRun.self)
@@ -44,7 +45,7 @@ struct SimRun: Verb {
         guard !local || !detach && priority == nil else {
             throw ValidationError("--detach and --priority need a daemon")
         }
-        guard !detach || output == nil else {
+        guard !detach || (output == nil && outputs.csv == nil) else {
             throw ValidationError("a detached run has no result yet: see 'sim result'")
         }
     }

@@ -71,16 +71,15 @@ struct SocketFields {
     }
 
     /// - Parameter bytes: from `read`.
-    func value(_ field: Field, in bytes: [UInt8]) -> Int64 {
+    func value(_ field: Field, in bytes: [UInt8]) -> Int128 {
         let first = field.bitOffset / 8
         let shift = field.bitOffset % 8
         let count = min((shift + field.bitCount + 7) / 8, 8)
         var raw: UInt64 = 0
         for index in 0..<count { raw |= UInt64(bytes[first + index]) << UInt64(8 * index) }
         raw >>= UInt64(shift)
-        guard field.bitCount < 64 else { return Int64(bitPattern: raw) }
-        let unused = UInt64(64 - field.bitCount)
-        if field.isSigned { return Int64(bitPattern: raw << unused) >> Int64(unused) }
-        return Int64(bitPattern: (raw << unused) >> unused)
+        let unused = UInt64(max(64 - field.bitCount, 0))
+        if field.isSigned { return Int128(Int64(bitPattern: raw << unused) >> Int64(unused)) }
+        return Int128((raw << unused) >> unused)
     }
 }

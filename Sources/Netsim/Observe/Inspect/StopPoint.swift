@@ -1,7 +1,7 @@
 internal import OpsCore
 
 /// Where a run is stopped to look at it.
-package enum StopPoint: Equatable, Sendable {
+package enum StopPoint: Equatable, Sendable, CustomStringConvertible {
     /// Simulated nanoseconds; before the events of that time.
     case time(Int64)
     /// The first call of an op for a flow (or for one of an entry's; `*`: for any), before it runs.
@@ -21,6 +21,13 @@ package enum StopPoint: Equatable, Sendable {
             return nil
         }
         return .op(words[3], flow: words[1])
+    }
+
+    package var description: String {
+        switch self {
+        case .time(let time): "\(Double(time) / 1e9)s"
+        case .op(let op, let flow): "flow \(flow) op \(op)"
+        }
     }
 
     /// `1.25s`.

@@ -17,8 +17,8 @@ package struct WorldDump: Sendable {
         package var side: String
         /// Ops name of its congestion control.
         package var control: String
-        /// Scalars of `tcp_sock` by their names, in its order.
-        package var fields: [(name: String, value: Int64)]
+        /// Scalars of `tcp_sock` by their names, in its order; each fits 64 bits, with or without a sign.
+        package var fields: [(name: String, value: Int128)]
     }
     /// A map, or a section of global variables (`.data`, `.bss`, `.rodata`, `.kconfig`).
     package struct Map: Sendable {
