@@ -53,9 +53,9 @@ extension RuntimeHost {
             return try detach(id)
         case .mapFollow:
             throw Refusal("unsupported", errno: 95, "'\(request.method)' has no single answer")
-        case .registryMonitor, .registryWait, .registryEjected, .simulationRun, .simulationList,
-            .simulationResult,
-            .simulationCancel, .simulationWatch, .daemonStatus, .daemonMetrics:
+        case .registryMonitor, .registryWait, .registryEjected, .registryExport, .registryImport,
+            .registryVerify, .simulationRun, .simulationList, .simulationResult, .simulationCancel,
+            .simulationWatch, .daemonStatus, .daemonMetrics:
             throw Refusal("unsupported", errno: 95, "the broker answers '\(request.method)', not the runtime")
         }
     }

@@ -24,6 +24,12 @@ package final class MemoryKeeper: RegistryKeeper, @unchecked Sendable {  // Used
     /// Nobody could read it who comes after us.
     package func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32]) {}
 
+    package func export() throws(Refusal) -> [UInt8] { try RegistryArchive.write(book, object) }
+
+    package func verify() -> RegistryVerification {
+        RegistryVerification(durable: false, registrations: book.count, objects: objects.count)
+    }
+
     package func object(_ sha256: String) throws(Refusal) -> [UInt8] {
         guard let bytes = objects[sha256] else {
             throw .unreadable("object \(sha256) is not known")

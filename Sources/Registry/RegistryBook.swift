@@ -65,6 +65,7 @@ package struct RegistryBook: Equatable, Sendable {
     @discardableResult
     package mutating func apply(_ change: RegistryChange) -> RegistryChange {
         var undo = RegistryChange()
+        reserve(id: change.reserved.id, linkID: change.reserved.linkID)
         for id in change.removed {
             if let old = remove(id) { undo.put.append(old) }
         }

@@ -13,6 +13,12 @@ package protocol RegistryKeeper: AnyObject, Sendable {
     /// `ended`. What cannot be noted is restored all the same.
     func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32])
 
+    /// What is kept, as one archive.
+    func export() throws(Refusal) -> [UInt8]
+
+    /// Looks at everything that is kept; changes nothing.
+    func verify() -> RegistryVerification
+
     /// - Throws: EIO, with the reason, for an object that is not there or not what its hash says.
     func object(_ sha256: String) throws(Refusal) -> [UInt8]
 }

@@ -19,6 +19,7 @@ extension RegistryStore {
     /// - Throws: for a directory that cannot even be read, and one that a later version has written.
     package func open() throws(Refusal) -> (book: RegistryBook, report: RecoveryReport) {
         var report = RecoveryReport()
+        defer { self.report = report }
         try makeFolder(&report)
         let found: FoundFiles
         do { found = try FoundFiles(folder) } catch { throw Self.unusable(directory.path, error.text) }

@@ -30,6 +30,8 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
     private var staleManifests: Set<String> = []
     /// Empty manifests: their objects lost the last registration in this generation.
     var emptyManifests: [String: Int64] = [:]
+    /// What `open` has found.
+    var report = RecoveryReport()
     private var rowsSinceCheckpoint = 0
     private static let rowsPerCheckpoint = 1000
 

@@ -9,6 +9,9 @@ package enum Method: String, CaseIterable, Sendable {
     case registryUsers = "io.opsd.Registry.Users"
     case registryWait = "io.opsd.Registry.Wait"
     case registryEjected = "io.opsd.Registry.Ejected"
+    case registryExport = "io.opsd.Registry.Export"
+    case registryImport = "io.opsd.Registry.Import"
+    case registryVerify = "io.opsd.Registry.Verify"
     case programList = "io.opsd.Program.List"
     case programDumpXlated = "io.opsd.Program.DumpXlated"
     case programDumpJited = "io.opsd.Program.DumpJited"
@@ -44,9 +47,9 @@ package enum Method: String, CaseIterable, Sendable {
             .everybody
         case .registryDump, .programDumpXlated, .programDumpJited, .mapDump, .mapLookup, .mapFollow:
             .owner
-        case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .linkDetach,
-            .simulationRun, .simulationResult, .simulationCancel,
-            .simulationWatch, .registryEjected:
+        case .registryRegister, .registryUnregister, .registryUpdate, .registryEjected, .registryExport,
+            .registryImport, .registryVerify, .mapUpdate, .linkDetach, .simulationRun, .simulationResult,
+            .simulationCancel, .simulationWatch:
             .administrators
         }
     }
@@ -54,8 +57,8 @@ package enum Method: String, CaseIterable, Sendable {
     /// Running it twice has the effect of running it once, so it may be sent again to a restarted runtime.
     package var isIdempotent: Bool {
         switch self {
-        case .registryRegister, .registryUnregister, .registryUpdate, .mapUpdate, .mapFollow, .linkDetach,
-            .simulationCancel:
+        case .registryRegister, .registryUnregister, .registryUpdate, .registryImport, .mapUpdate,
+            .mapFollow, .linkDetach, .simulationCancel:
             false
         default: true
         }

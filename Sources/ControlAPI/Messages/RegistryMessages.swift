@@ -250,3 +250,29 @@ package struct DumpReply: Codable, Sendable {
 
     package init(dump: [JSONValue]) { self.dump = dump }
 }
+
+package struct ArchiveParameters: Codable, Sendable {
+    package var archive: String
+
+    package init(archive: String) { self.archive = archive }
+}
+
+/// What a look at everything that is kept has found.
+package struct RegistryVerification: Codable, Equatable, Sendable {
+    /// There is a state directory.
+    package var durable: Bool
+    package var registrations: Int
+    package var objects: Int
+    package var problems: [String] = []
+    package var foundAtStart: [String] = []
+    /// Some of what was found at the start could not be mended.
+    package var lost = false
+    /// Why changes are refused; nil: they are not.
+    package var readOnly: String?
+
+    package init(durable: Bool, registrations: Int, objects: Int) {
+        self.durable = durable
+        self.registrations = registrations
+        self.objects = objects
+    }
+}

@@ -81,6 +81,7 @@ extension Broker {
         let reason = end.text
         rollBackTrials(reason)
         transientsDied(reason)
+        abortImport()
         let interrupted = underWay.sorted { $0.key < $1.key }.map(\.value)
         underWay = [:]
         let work =

@@ -49,6 +49,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     var lastMarked: [UInt32] = []
     /// FAILED ones that are tried again.
     var retried: Set<UInt32> = []
+    /// The one import that is under way.
+    var importing: RegistryImport?
     /// Registrations in use that are not stored yet: nobody has been told of them.
     var unstored: Set<UInt32> = []
     /// Registrations that are being changed, with the calls that wait for it.
@@ -198,6 +200,9 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         case .simulationWatch: watchRun(pending)
         case .registryUnregister, .linkDetach: unregister(pending)
         case .registryUpdate: update(pending)
+        case .registryExport: export(pending)
+        case .registryImport: importArchive(pending)
+        case .registryVerify: verify(pending)
         default: submitInTurn(pending)
         }
     }

@@ -58,6 +58,15 @@ final class Storage: Sendable {
         run { [keeper] in try keeper.object(sha256) }
     }
 
+    func export() -> EventLoopFuture<[UInt8]> { run { [keeper] in try keeper.export() } }
+
+    func verify() -> EventLoopFuture<RegistryVerification> { run { [keeper] in keeper.verify() } }
+
+    /// Takes an archive apart, where that holds up nobody.
+    func parse(_ archive: String) -> EventLoopFuture<RegistryArchive> {
+        run { try RegistryArchive(parsing: archive) }
+    }
+
     /// Succeeds when everything asked for before has been done.
     func drain() -> EventLoopFuture<Void> { run {} }
 

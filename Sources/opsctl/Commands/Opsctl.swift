@@ -17,8 +17,7 @@ struct Opsctl: ParsableCommand {
         version: Product.version,
         subcommands: [
             Register.self, Unregister.self, Update.self, Show.self, Users.self, WaitVerb.self, Ejected.self,
-            Dump.self,
-            Check.self, Prog.self,
+            Dump.self, RegistryCommand.self, Check.self, Prog.self,
             MapCommand.self,
             BTFCommand.self, LinkCommand.self, Sim.self, Daemon.self, Monitor.self, Metrics.self,
         ])

@@ -1,0 +1,79 @@
+import ArgumentParser
+import ControlAPI
+import Foundation
+
+/// `opsctl registry`: the registry as a whole.
+struct RegistryCommand: ParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "registry", abstract: "Export, import or verify all registrations.",
+        subcommands: [RegistryExport.self, RegistryImport.self, RegistryVerify.self])
+
+    @OptionGroup var global: GlobalOptions
+}
+
+struct RegistryExport: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "export", abstract: "Write all registrations and their objects into one file.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "The file to write.") var file: String
+
+    func perform() throws -> Outcome {
+        let reply: ArchiveParameters = try call(.registryExport, NoParameters())
+        let data = Data(reply.archive.utf8)
+        do { try data.write(to: URL(filePath: file), options: .atomic) } catch {
+            let failure = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
+            throw Refusal(
+                "io", errno: failure?.code ?? Int(EIO), "cannot write '\(file)'",
+                reason: error.localizedDescription)
+        }
+        return Outcome(
+            ["file": .string(file), "bytes": .integer(Int64(data.count))],
+            text: "Exported to \(file), \(data.count) bytes")
+    }
+}
+
+struct RegistryImport: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "import", abstract: "Add all registrations of an exported file, or none.",
+        discussion: "They keep their ids; an id or an ops name that is taken refuses the whole file.")
+
+    @OptionGroup var global: GlobalOptions
+    @Argument(help: "A file that 'registry export' has written.") var file: String
+
+    func perform() throws -> Outcome {
+        let bytes = try readFile(file)
+        let reply: RegistrationsReply = try call(
+            .registryImport, ArchiveParameters(archive: String(decoding: bytes, as: UTF8.self)))
+        return Outcome(
+            .array(reply.registrations.map(\.json)),
+            text: reply.registrations.map { Show.sentence("Imported", $0) }.joined(separator: "\n"))
+    }
+}
+
+struct RegistryVerify: Verb {
+    static let configuration = CommandConfiguration(
+        commandName: "verify", abstract: "Compare the state directory with what is registered.",
+        discussion: "Ends with 1 if something is wrong now, or was lost when the daemon started.")
+
+    @OptionGroup var global: GlobalOptions
+
+    func perform() throws -> Outcome {
+        let found: RegistryVerification = try call(.registryVerify, NoParameters())
+        var lines = found.foundAtStart.map { "at the start: \($0)" }
+        lines += found.problems.map { "problem: \($0)" }
+        if let reason = found.readOnly { lines.append("problem: changes are refused: \(reason)") }
+        let kept = found.durable ? "on disk" : "in memory: there is no state directory"
+        lines.append("\(found.registrations) registrations, \(found.objects) objects, kept \(kept)")
+        var outcome = Outcome(try JSONValue(encoding: found), text: lines.joined(separator: "\n"))
+        if !found.problems.isEmpty || found.lost || found.readOnly != nil {
+            outcome.failure = Refusal(
+                "registry", errno: Int(EIO),
+                found.problems.isEmpty && found.readOnly == nil
+                    ? "something was lost when the daemon started"
+                    : "the state directory is not as it should be",
+                reason: (found.problems + [found.readOnly].compactMap { $0 } + found.foundAtStart).first)
+        }
+        return outcome
+    }
+}
