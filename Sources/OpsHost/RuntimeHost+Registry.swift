@@ -178,13 +178,11 @@ extension RuntimeHost {
     }
 
     func described(_ infos: [RegistrationInfo]) -> [Registration] {
-        let names = Dictionary(
-            runtime.maps().map { ($0.id, $0.fullName) }, uniquingKeysWith: { first, _ in first })
-        return infos.map { info in
+        infos.map { info in
             Registration(
                 id: info.id, name: info.name, kernelStructOps: info.type, opsName: info.opsName ?? "",
                 state: info.state.name, refs: info.refs, linkID: info.linkID, objectSha256: info.objectSHA256,
-                variable: names[info.id] ?? info.name, trial: trials.record(of: info.id))
+                variable: info.variable, trial: trials.record(of: info.id))
         }
     }
 

@@ -95,6 +95,23 @@ struct RestoreTests {
         }
     }
 
+    @Test("a variable whose name is longer than a map's comes back")
+    func restoresALongName() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        let source = try String(
+            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
+        let object = try Example.compile(
+            "long",
+            source: source.replacing("tcp_congestion_ops reno", with: "tcp_congestion_ops a_rather_long_name")
+        )
+        try sandbox.start("--state-dir", state)
+        #expect(try sandbox.opsctl("register", object).status == 0)
+        sandbox.stop()
+        try sandbox.start("--state-dir", state)
+        #expect(try states(sandbox) == ["a_rather_long_n": "INUSE"])
+    }
+
     @Test("links come back under their ids")
     func keepsLinkIDs() throws {
         let sandbox = try Sandbox()

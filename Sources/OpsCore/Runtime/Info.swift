@@ -4,6 +4,8 @@ public struct RegistrationInfo: Equatable, Sendable {
     public var id: UInt32
     /// C variable, cut to 15 bytes.
     public var name: String
+    /// All of it.
+    public var variable: String
     /// `tcp_congestion_ops`.
     public var type: String
     /// The struct's own name member; nil for a type that has none.

@@ -10,7 +10,11 @@ extension OpsRuntime {
     {
         let found = core.selected(selector)
         if found.isEmpty, let selector { throw RuntimeCore.notFound(selector) }
-        return found.map(core.info)
+        guard found.count > 1 else { return found.map(core.info) }
+        let links = core.withTables { Array($0.links.values) }
+        let firstLinks = Dictionary(
+            links.compactMap { link in link.map.map { ($0.id, link.id) } }, uniquingKeysWith: min)
+        return found.map { core.info($0, linkID: firstLinks[$0.id]) }
     }
 
     /// Who holds references to a registration, or to what an update has replaced and somebody still uses.
@@ -62,15 +66,19 @@ extension OpsRuntime {
 }
 
 extension RuntimeCore {
-    func info(_ map: StructOpsMap) -> RegistrationInfo {
+    func info(_ map: StructOpsMap) -> RegistrationInfo { info(map, linkID: links(to: map).first?.id) }
+
+    /// - Parameter linkID: of the map's first link: who lists many looks at all links once.
+    func info(_ map: StructOpsMap, linkID: UInt32?) -> RegistrationInfo {
         let content = map.content.withLock { $0 }
         let object = content.programs.first?.program.object
         // Before it is published, a value may be half written.
         let state = map.state
         return RegistrationInfo(
-            id: map.id, name: map.name, type: map.typeName, opsName: state == .initial ? nil : map.opsName,
+            id: map.id, name: map.name, variable: map.variable, type: map.typeName,
+            opsName: state == .initial ? nil : map.opsName,
             state: state,
-            refs: map.users, linkID: links(to: map).first?.id, objectID: object?.id ?? 0,
+            refs: map.users, linkID: linkID, objectID: object?.id ?? 0,
             objectSHA256: object?.prepared.sha256 ?? "", uid: map.uid,
             memoryBytes: StructOpsMap.bytesCharged(for: map.type) + content.chargedBytes,
             entryBytes: content.entries?.mappedByteCount ?? 0)
@@ -115,7 +123,7 @@ extension DataMap {
 extension StructOpsMap {
     var info: MapInfo {
         MapInfo(
-            id: id, name: name, fullName: name, type: MapType.structOps.rawValue,
+            id: id, name: name, fullName: variable, type: MapType.structOps.rawValue,
             typeName: MapType.structOps.name, keySize: 4, valueSize: type.value.byteCount, maxEntries: 1,
             flags: isLink ? StructOpsMapSpec.linkFlag : 0, isFrozen: false,
             memoryBytes: Self.bytesCharged(for: type) + content.withLock { $0.chargedBytes },

@@ -98,7 +98,7 @@ extension RuntimeCore {
     }
 
     func links(to map: StructOpsMap) -> [StructOpsLink] {
-        withTables { $0.links.values.sorted { $0.id < $1.id } }.filter { $0.map === map }
+        withTables { Array($0.links.values) }.filter { $0.map === map }.sorted { $0.id < $1.id }
     }
 
     func detachAndRelease(_ link: StructOpsLink) throws(OpsError) {

@@ -68,7 +68,7 @@ extension RuntimeCore {
         do {
             let id = try mapID(wanted: spec.id)
             let map = StructOpsMap(
-                id: id, name: spec.name.cut(toBytes: 15), uid: spec.uid,
+                id: id, variable: spec.name, uid: spec.uid,
                 isLink: spec.flags & StructOpsMapSpec.linkFlag != 0, type: type, core: self, owner: owner)
             withTables { $0.structOps[id] = map }
             return map

@@ -10,7 +10,9 @@ import Synchronization
 /// use it, and whoever called `get`. Kernel counterpart: `struct bpf_struct_ops_map`.
 public final class StructOpsMap: Sendable {
     public let id: UInt32
-    /// C variable it came from, cut to 15 bytes.
+    /// C variable it came from.
+    public let variable: String
+    /// The same, cut to 15 bytes.
     public let name: String
     public let uid: UInt32
     /// Registered through links (`BPF_F_LINK`) rather than by setting its value.
@@ -43,11 +45,12 @@ public final class StructOpsMap: Sendable {
     }
 
     init(
-        id: UInt32, name: String, uid: UInt32, isLink: Bool, type: RegisteredType, core: RuntimeCore,
+        id: UInt32, variable: String, uid: UInt32, isLink: Bool, type: RegisteredType, core: RuntimeCore,
         owner: RegisteredSubsystem
     ) {
         self.id = id
-        self.name = name
+        self.variable = variable
+        name = variable.cut(toBytes: 15)
         self.uid = uid
         self.isLink = isLink
         self.type = type
