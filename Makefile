@@ -46,6 +46,7 @@ bench: deps
 	Benchmarks/loading.sh
 	Benchmarks/netsim
 	Benchmarks/verify
+	Benchmarks/sweep
 
 fuzz: deps
 	Fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED)

@@ -9,6 +9,21 @@ extension YAMLNode {
         }
     }
 
+    /// As a file: a line for each key, and for each part of what a key holds.
+    package var blockText: String {
+        guard case .mapping(let entries) = content else { return flowText + "\n" }
+        return entries.map { entry in
+            let key = entry.key.flowText + ":"
+            switch entry.value.content {
+            case .sequence(let elements) where !elements.isEmpty:
+                return key + "\n" + elements.map { "  - \($0.flowText)\n" }.joined()
+            case .mapping(let inner) where !inner.isEmpty:
+                return key + "\n" + inner.map { "  \($0.key.flowText): \($0.value.flowText)\n" }.joined()
+            default: return "\(key) \(entry.value.flowText)\n"
+            }
+        }.joined()
+    }
+
     /// As it is where that is safe inside brackets, else in double quotes.
     private static func scalarText(_ text: String) -> String {
         let plain = text.utf8.allSatisfy { byte in

@@ -14,6 +14,8 @@ package struct YAMLNode: Equatable, Sendable {
     package struct Entry: Equatable, Sendable {
         package var key: YAMLNode
         package var value: YAMLNode
+
+        package init(key: YAMLNode, value: YAMLNode) { (self.key, self.value) = (key, value) }
     }
 
     package struct Place: Equatable, Sendable {

@@ -9,8 +9,7 @@ struct Sim: ParsableCommand {
         abstract: "Run scenarios.",
         subcommands: [
             SimRun.self, SimCheck.self, SimDiff.self, SimReport.self, SimGrade.self, SimSweep.self,
-            SimCompare.self,
-            SimList.self, SimWatch.self, SimResult.self, SimCancel.self,
+            SimCompare.self, SimHunt.self, SimList.self, SimWatch.self, SimResult.self, SimCancel.self,
         ],
         defaultSubcommand: SimRun.self)
 }
