@@ -111,7 +111,7 @@ extension RuntimeHost {
         options.uid = uid
         options.label = id.map { WorldLabel(id: $0, name: scenario.name) }
         options.outputs = outputs
-        options.describe = { JSONValue($0).text(indented: false) }
+        options.describe = RuntimeHost.record
         let outcome = try run(scenario, options, progress: progress)
         guard case .finished(let bytes) = outcome else {
             throw Refusal("cancelled", errno: 125, "the simulation was cancelled")
@@ -119,6 +119,21 @@ extension RuntimeHost {
         do { return try JSONValue(parsing: bytes, limits: .reply) } catch {
             throw Refusal("internal", errno: 5, "the result is not JSON", reason: "\(error)")
         }
+    }
+
+    /// Bytes that the record of an ejection may take: they are kept, and nobody knows how much data a program has.
+    private static let recordBytesMax = 256 << 10
+
+    /// What is kept of a world that has ejected programs; without their data if that is too much.
+    private static func record(_ dump: WorldDump) -> String? {
+        let text = JSONValue(dump).text(indented: false)
+        guard text.utf8.count > recordBytesMax else { return text }
+        var dump = dump
+        for index in dump.maps.indices {
+            dump.maps[index].elements = []
+            dump.maps[index].problem = "left out: the record would exceed \(recordBytesMax >> 10) KiB"
+        }
+        return JSONValue(dump).text(indented: false)
     }
 
     /// Runs to a stop point and tells what is to be seen there.

@@ -1,0 +1,124 @@
+import Foundation
+import Testing
+
+/// Runs as jobs of the daemon.
+@Suite("Jobs", .timeLimit(.minutes(10)))
+struct JobTests {
+    private func scenario(_ sandbox: Sandbox, _ name: String, duration: String, cc: String = "reno") throws
+        -> String
+    {
+        try sandbox.file(
+            name,
+            """
+            duration: \(duration)
+            links: {b: {rate: 50Mbit, delay: 10ms, buffer: 1bdp}}
+            flows: [{name: a, count: 4, cc: \(cc), path: [b], rtt: 20ms}]
+            record: off
+
+            """)
+    }
+
+    private func start(_ sandbox: Sandbox, _ file: String, _ options: String...) throws -> Int {
+        let output = try Sandbox.run(
+            Sandbox.binaries.appending(path: "opsctl").path,
+            ["--socket", sandbox.socket, "-j", "sim", "run", "--detach", file] + options)
+        let run = try #require(
+            try output.json()["result"] as? [String: Any], Comment(rawValue: output.stderr))
+        return try #require(run["id"] as? Int)
+    }
+
+    private func states(_ sandbox: Sandbox) throws -> [Int: String] {
+        let runs = try sandbox.opsctl("-j", "sim", "list").json()["result"] as? [[String: Any]] ?? []
+        return Dictionary(
+            runs.map { ($0["id"] as? Int ?? 0, $0["state"] as? String ?? "?") }, uniquingKeysWith: { $1 })
+    }
+
+    @Test func waitByPriorityAndAge() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let long = try scenario(sandbox, "long.yaml", duration: "86400s")
+        // As many as there are processors go on.
+        let running = try (0..<ProcessInfo.processInfo.activeProcessorCount).map { _ in
+            try start(sandbox, long)
+        }
+        let first = try start(sandbox, long)
+        let second = try start(sandbox, long)
+        let urgent = try start(sandbox, long, "--priority", "5")
+        var now = try states(sandbox)
+        #expect(running.allSatisfy { now[$0] == "running" })
+        #expect([first, second, urgent].allSatisfy { now[$0] == "queued" })
+
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "\(running[0])").status == 0)
+        try sandbox.eventually("the urgent one goes on") { try states(sandbox)[urgent] == "running" }
+        now = try states(sandbox)
+        #expect(now[running[0]] == "cancelled" && now[first] == "queued" && now[second] == "queued")
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "\(first)").status == 0)
+        #expect(try states(sandbox)[first] == "cancelled", "a queued one at once")
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "\(urgent)").status == 0)
+        try sandbox.eventually("the next one goes on") { try states(sandbox)[second] == "running" }
+    }
+
+    @Test func goOnWithoutTheirConnection() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let file = try scenario(sandbox, "short.yaml", duration: "20s")
+        let id = try start(sandbox, file)
+        let watched = try sandbox.opsctl("-j", "sim", "watch", "id", "\(id)")
+        #expect(watched.status == 0)
+        #expect(try sandbox.opsctl("-j", "sim", "result", "id", "\(id)").stdout == watched.stdout)
+        #expect(try sandbox.opsctl("-j", "sim", "run", file).stdout == watched.stdout)
+        #expect(try states(sandbox)[id] == "done")
+    }
+
+    @Test func areBegunAgainWhenTheRuntimeDies() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let file = try scenario(sandbox, "long.yaml", duration: "100s")
+        let id = try start(sandbox, file)
+        try sandbox.eventually("it goes on") { try states(sandbox)[id] == "running" }
+        kill(try #require(try sandbox.runtimePID()), SIGKILL)
+        #expect(try sandbox.opsctl("sim", "watch", "id", "\(id)").status == 0)
+        #expect(try states(sandbox)[id] == "done")
+    }
+
+    @Test(.enabled(if: Example.clang != nil, "no clang with a bpf target"))
+    func ejectWhatDoesNotEnd() throws {
+        let source = """
+            #include "vmlinux.h"
+            #include "bpf_helpers.h"
+            #include "tcp_helpers.h"
+            char licence[] SEC("license") = "GPL";
+            static int spin(__u32 i, void *data) { return 0; }
+            SEC("struct_ops/a") void OPS_PROG(a, struct sock *sk, __u32 ack, __u32 acked)
+            {
+                bpf_loop(1 << 23, spin, 0, 0);
+                bpf_loop(1 << 23, spin, 0, 0);
+            }
+            SEC("struct_ops/b") __u32 OPS_PROG(b, struct sock *sk) { return 2; }
+            SEC("struct_ops/c") __u32 OPS_PROG(c, struct sock *sk) { return 2; }
+            SEC(".struct_ops.link") struct tcp_congestion_ops endless = {
+                .cong_avoid = (void *)a, .ssthresh = (void *)b, .undo_cwnd = (void *)c, .name = "endless",
+            };
+            """
+        let sandbox = try Sandbox()
+        try sandbox.start("--state-dir", sandbox.folder.path)
+        #expect(try sandbox.opsctl("register", try Example.compile("endless", source: source)).status == 0)
+        let waiter = try sandbox.begin("wait", "--detached", "name", "endless")
+        let file = try scenario(sandbox, "s.yaml", duration: "5s", cc: "endless")
+        let output = try sandbox.opsctl("-j", "sim", "run", file)
+        let result = try #require(
+            try output.json()["result"] as? [String: Any], Comment(rawValue: output.stderr))
+        #expect((result["ejected"] as? [[String: Any]])?.first?["kind"] as? String == "faults")
+        waiter.waitUntilExit()
+        #expect(waiter.terminationStatus == 1)
+        let records = try sandbox.opsctl("-j", "ejected").json()["result"] as? [[String: Any]]
+        let record = try #require(records?.first)
+        #expect((record["reason"] as? String)?.contains("ran out of fuel") == true)
+        #expect((record["dump"] as? [String: Any])?["sockets"] != nil)
+        // Not in use, here and after a restart.
+        #expect(try sandbox.opsctl("sim", "run", file).status == 1)
+        sandbox.stop()
+        try sandbox.start("--state-dir", sandbox.folder.path)
+        #expect((try sandbox.opsctl("-j", "show").json()["result"] as? [Any])?.isEmpty == true)
+    }
+}
