@@ -37,6 +37,7 @@ extension RuntimeHost {
             return try RuntimeHost.encode(try dumpXlated(try RuntimeHost.decode(parameters)))
         case .programDumpJited:
             return try RuntimeHost.encode(try dumpJited(try RuntimeHost.decode(parameters)))
+        case .programStatistics: return try RuntimeHost.encode(opStatistics)
         case .mapList:
             return try RuntimeHost.encode(MapsReply(maps: try maps(try RuntimeHost.decode(parameters))))
         case .mapDump: return try RuntimeHost.encode(try dumpMap(try RuntimeHost.decode(parameters)))

@@ -1,9 +1,11 @@
 package import ControlAPI
+import Netsim
 import OpsCore
 
 /// What uids may use, and what they may look at.
 extension RuntimeHost {
     package func configure(_ settings: RuntimeSettings) {
+        if let mode = OpStatistics.Mode(rawValue: settings.statistics.rawValue) { statistics.mode = mode }
         let limits = settings.limits
         var grants: [UInt32: UsageRules.Grant] = [:]
         for rule in settings.policy {

@@ -167,6 +167,8 @@ extension RuntimeHost {
         _ scenario: ParsedScenario, _ options: Simulation.Options,
         progress: @escaping @Sendable (RunStatus) -> Bool
     ) throws(Refusal) -> Simulation.Outcome {
+        var options = options
+        options.outputs.statistics = statistics
         let simulation = Simulation(
             scenario.scenario, runtime: runtime, subsystem: congestionControl, options: options)
         let (name, duration) = (scenario.name, scenario.durationSeconds)

@@ -11,6 +11,7 @@ package final class RuntimeHost: Sendable {
     let runtime: OpsRuntime
     /// The one subsystem so far.
     let congestionControl = TCPCongestionControl()
+    let statistics = OpStatistics()
     let trials = Trials()
     /// As given to `init`; for news that the runtime itself does not know of.
     let onEvent: @Sendable (HostEvent) -> Void

@@ -61,3 +61,78 @@ struct ObservabilityTests {
         #expect(try sandbox.opsctl("-j", "metrics").json()["ok"] as? Bool == true)
     }
 }
+
+/// Calls of ops, counted and timed while simulations run.
+@Suite(
+    "Op statistics", .enabled(if: Example.clang != nil, "no clang with a bpf target"),
+    .timeLimit(.minutes(10))
+)
+struct OpStatisticsTests {
+    private static let scenario = """
+        {name: s, duration: 20s, links: {l: {rate: 10Mbit, delay: 10ms, buffer: 100kB}},
+         flows: [{name: a, cc: bpf_cubic, path: [l], rtt: 20ms}, {name: b, cc: reno, path: [l], rtt: 20ms}]}
+        """
+
+    private func counted(_ mode: String) throws -> [OpRecord] {
+        let sandbox = try Sandbox()
+        let file = try sandbox.file("opsd.yaml", "statistics: '\(mode)'\n")
+        try sandbox.start("--config", file)
+        #expect(try sandbox.opsctl("register", Example.cubic.get()).status == 0)
+        let scenario = try sandbox.file("s.yaml", Self.scenario)
+        let run = try sandbox.opsctl("sim", "run", scenario)
+        try #require(run.status == 0, "\(run.stderr)")
+        let client = try Client(path: sandbox.socket)
+        let answer = try client.call(Call(Method.programStatistics.rawValue))
+        #expect(answer["mode"]?.string == mode)
+        return try answer.decode(as: OpStatisticsReply.self).ops
+    }
+
+    @Test func countsEveryCallAndTimesAllOrSome() throws {
+        #expect(try counted("off").isEmpty)
+        let (all, some) = (try counted("on"), try counted("sampled"))
+        // The same simulation makes the same calls, however they are watched.
+        #expect(all.map(\.runCnt) == some.map(\.runCnt) && all.map(\.op) == some.map(\.op))
+        for record in all {
+            #expect(record.timedCnt == record.runCnt && record.log2Ns.reduce(0, +) == record.runCnt)
+            // A built-in has no program.
+            #expect((record.progID != nil) == (record.opsName == "bpf_cubic"), "\(record)")
+        }
+        for record in some { #expect(record.timedCnt == record.runCnt / 64) }
+        let acks = try #require(all.first { $0.opsName == "bpf_cubic" && $0.op == "cong_avoid" })
+        #expect(acks.runCnt > 1000 && acks.timedNs > 0 && (acks.quantileNs(0.99) ?? 0) > 0)
+    }
+
+    @Test func topAndProfileSayWhatIsMissing() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let top = try sandbox.opsctl("top")
+        #expect(top.status == 1 && top.stderr.contains("'statistics'"), "\(top.stderr)")
+        let profile = try sandbox.opsctl("prog", "profile", "id", "1", "cycles")
+        #expect(profile.status == 1 && profile.stderr.contains("'cycles' cannot be counted here"))
+    }
+
+    @Test func topAndProfilePrintWhatARunCosts() throws {
+        let sandbox = try Sandbox()
+        let file = try sandbox.file("opsd.yaml", "statistics: 'on'\n")
+        try sandbox.start("--config", file)
+        #expect(try sandbox.opsctl("register", Example.cubic.get()).status == 0)
+        let long = Self.scenario.replacing("20s", with: "20000s").replacing(
+            "{name: s,", with: "{name: s, record: 'off',")
+        let run = Process()
+        run.executableURL = Sandbox.binaries.appending(path: "opsctl")
+        run.arguments = ["--socket", sandbox.socket, "sim", "run", try sandbox.file("s.yaml", long)]
+        run.standardOutput = FileHandle.nullDevice
+        run.standardError = FileHandle.nullDevice
+        try run.runWithOpenSignals()
+        defer {
+            run.terminate()
+            run.waitUntilExit()
+        }
+        try sandbox.eventually("top shows the program") {
+            let top = try sandbox.opsctl("-j", "top", "--count", "1", "--interval", "0.5")
+            return top.status == 0 && top.stdout.contains("\"op\":\"cong_avoid\",\"prog_id\":")
+        }
+        let profile = try sandbox.opsctl("prog", "profile", "name", "cubic_cong_avoi", "duration", "1")
+        #expect(profile.status == 0 && profile.stdout.contains(" run_cnt"), "\(profile.stderr)")
+    }
+}

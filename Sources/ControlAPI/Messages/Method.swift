@@ -15,6 +15,7 @@ package enum Method: String, CaseIterable, Sendable {
     case programList = "io.opsd.Program.List"
     case programDumpXlated = "io.opsd.Program.DumpXlated"
     case programDumpJited = "io.opsd.Program.DumpJited"
+    case programStatistics = "io.opsd.Program.Statistics"
     case mapList = "io.opsd.Map.List"
     case mapDump = "io.opsd.Map.Dump"
     case mapLookup = "io.opsd.Map.Lookup"
@@ -42,8 +43,8 @@ package enum Method: String, CaseIterable, Sendable {
 
     package var access: Access {
         switch self {
-        case .registryList, .registryMonitor, .registryUsers, .registryWait, .programList, .mapList,
-            .linkList, .simulationList, .daemonStatus, .daemonMetrics:
+        case .registryList, .registryMonitor, .registryUsers, .registryWait, .programList,
+            .programStatistics, .mapList, .linkList, .simulationList, .daemonStatus, .daemonMetrics:
             .everybody
         case .registryDump, .programDumpXlated, .programDumpJited, .mapDump, .mapLookup, .mapFollow:
             .owner

@@ -19,8 +19,13 @@ package struct RuntimeSettings: Codable, Equatable, Sendable {
     /// Uids without limits.
     package var unlimited: Set<UInt32>
     package var policy: [PolicyRule]
+    /// For simulations that begin from now on.
+    package var statistics: OpStatisticsMode
 
-    package init(limits: Limits, unlimited: Set<UInt32>, policy: [PolicyRule]) {
+    package init(
+        limits: Limits, unlimited: Set<UInt32>, policy: [PolicyRule], statistics: OpStatisticsMode
+    ) {
+        self.statistics = statistics
         self.limits = limits
         self.unlimited = unlimited
         self.policy = policy

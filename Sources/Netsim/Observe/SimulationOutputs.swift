@@ -8,6 +8,8 @@ package struct SimulationOutputs: Sendable {
     package var qlog: (@Sendable (String) -> OutputSink)?
     /// Calls of congestion controls, a JSON object per line.
     package var calls: OutputSink?
+    /// Counts the calls, if it is not off.
+    package var statistics: OpStatistics?
     /// Where the run ends early, to be looked at.
     package var stop: StopPoint?
     /// What another run is compared with.
@@ -40,6 +42,14 @@ package struct SimulationOutputs: Sendable {
             writers.all.append(trail)
             observers.append(trail)
         }
+        if let statistics {
+            let mode = statistics.mode
+            if mode != .off {
+                let timer = OpTimer(statistics, mode: mode)
+                writers.timer = timer
+                opObservers.append(timer)
+            }
+        }
         if let stop {
             let inspector = Inspector(stop, world)
             writers.inspector = inspector
@@ -68,6 +78,7 @@ protocol OutputWriter: AnyObject {
 struct OutputWriters {
     fileprivate(set) var all: [any OutputWriter] = []
     fileprivate(set) var inspector: Inspector?
+    fileprivate var timer: OpTimer?
 
     /// What was to be seen where the run was to stop; nil: it has not come there.
     var dump: WorldDump? { inspector?.dump }
@@ -78,6 +89,7 @@ struct OutputWriters {
     }
 
     func finish() throws(OpsError) {
+        timer?.flush()
         for writer in all { writer.finish() }
         try check()
     }

@@ -87,6 +87,7 @@ extension Broker {
             limits: RuntimeSettings.Limits(
                 objects: limits.objects, programs: limits.programs, maps: limits.maps,
                 memoryBytes: limits.memoryBytes),
-            unlimited: rules.access.unlimitedUIDs, policy: rules.configuration.policy)
+            unlimited: rules.access.unlimitedUIDs, policy: rules.configuration.policy,
+            statistics: rules.configuration.statistics)
     }
 }

@@ -11,6 +11,8 @@ struct Configuration: Equatable, Sendable {
     /// Objects without a valid signature are refused.
     var requiresSignature = false
     var trustStore = "/etc/opsd/trusted.d"
+    /// Whether calls of ops are counted and timed.
+    var statistics = OpStatisticsMode.off
     /// What uids may use, in the order of the files.
     var policy: [PolicyRule] = []
 
@@ -27,7 +29,7 @@ struct Configuration: Equatable, Sendable {
 
 extension Configuration {
     private enum Key: String, CaseIterable {
-        case group, limits, policy
+        case group, limits, policy, statistics
         case hangTimeout = "hang-timeout"
         case requireSignature = "require-signature"
         case trustStore = "trust-store"
@@ -42,6 +44,7 @@ extension Configuration {
             case .limits: try limits.apply(value)
             case .requireSignature: requiresSignature = try value.boolean()
             case .trustStore: trustStore = try value.absolutePath()
+            case .statistics: statistics = try value.choice()
             case .policy:
                 for rule in try value.list() { policy.append(try PolicyRule(reading: rule)) }
             }

@@ -6,7 +6,7 @@ import OpsHost
 struct Prog: ParsableCommand {
     static let configuration = CommandConfiguration(
         abstract: "Look at loaded programs, or run one.",
-        subcommands: [ProgShow.self, ProgDump.self, ProgRun.self],
+        subcommands: [ProgShow.self, ProgDump.self, ProgRun.self, ProgProfile.self],
         defaultSubcommand: ProgShow.self)
 }
 
