@@ -52,7 +52,7 @@ extension RuntimeHost {
             let selector: Selector = try RuntimeHost.decode(parameters)
             guard let id = selector.id else { throw Refusal("invalid", errno: 22, "'id' is missing") }
             return try detach(id)
-        case .mapFollow:
+        case .mapFollow, .programTrace:
             throw Refusal("unsupported", errno: 95, "'\(request.method)' has no single answer")
         case .registryMonitor, .registryWait, .registryEjected, .registryExport, .registryImport,
             .registryVerify, .simulationRun, .simulationList, .simulationResult, .simulationCancel,

@@ -18,6 +18,31 @@ extension RuntimeHost {
         let info = try parameters.selector.pickOne(runtime.maps(), "map") { ($0.id, $0.name) }
         let format = try format(parameters.type, of: info)
         let follower = try refusing { () throws(OpsError) in try runtime.follow(map: info.id) }
+        listen(follower, started: started, isOver: isOver) { record, dropped in
+            body(
+                RingRecord(
+                    timeNs: record.ktimeNanoseconds, value: record.bytes, dropped: dropped,
+                    formatted: format(record.bytes)))
+        }
+    }
+
+    /// The same with the lines that programs print.
+    package func followTrace(
+        started: (_ wake: @escaping @Sendable () -> Void) -> Void, isOver: () -> Bool,
+        _ body: (TraceLine) -> Void
+    ) {
+        listen(runtime.followTrace(), started: started, isOver: isOver) { line, dropped in
+            body(
+                TraceLine(
+                    timeNs: line.ktimeNanoseconds, cpu: line.cpu,
+                    text: String(decoding: line.bytes, as: UTF8.self), dropped: dropped))
+        }
+    }
+
+    private func listen(
+        _ follower: RecordFollower, started: (_ wake: @escaping @Sendable () -> Void) -> Void,
+        isOver: () -> Bool, _ body: (FollowedRecord, _ dropped: UInt64) -> Void
+    ) {
         defer { runtime.unfollow(follower) }
         started { follower.wake() }
         while true {
@@ -25,10 +50,7 @@ extension RuntimeHost {
             let (records, lost) = follower.takeAll()
             var dropped = lost
             for record in records {
-                body(
-                    RingRecord(
-                        timeNs: record.ktimeNanoseconds, value: record.bytes, dropped: dropped,
-                        formatted: format(record.bytes)))
+                body(record, dropped)
                 dropped = 0
             }
             if ends { return }

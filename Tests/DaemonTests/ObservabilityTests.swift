@@ -102,6 +102,46 @@ struct OpStatisticsTests {
         #expect(acks.runCnt > 1000 && acks.timedNs > 0 && (acks.quantileNs(0.99) ?? 0) > 0)
     }
 
+    @Test func traceShowsWhatProgramsPrint() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start()
+        let reno = try String(
+            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
+        let source = reno.replacing(
+            "SEC(\"struct_ops/ssthresh\")",
+            with: """
+                SEC("struct_ops/init")
+                void OPS_PROG(say_hello, struct sock *sk)
+                {
+                \tstatic const char format[] = "hello %d";
+                \tbpf_trace_printk(format, sizeof(format), 42);
+                }
+
+                SEC("struct_ops/ssthresh")
+                """
+        ).replacing(".ssthresh = (", with: ".init = (void *)say_hello,\n    .ssthresh = (")
+        let object = try Example.compile("reno", source: source)
+        #expect(try sandbox.opsctl("register", object).status == 0)
+        let seen = sandbox.folder.appending(path: "trace").path
+        _ = FileManager.default.createFile(atPath: seen, contents: nil)
+        let trace = Process()
+        trace.executableURL = Sandbox.binaries.appending(path: "opsctl")
+        trace.arguments = ["--socket", sandbox.socket, "trace"]
+        trace.standardOutput = FileHandle(forWritingAtPath: seen)
+        try trace.runWithOpenSignals()
+        defer {
+            trace.terminate()
+            trace.waitUntilExit()
+        }
+        let text = Self.scenario.replacing("bpf_cubic", with: "bpf_reno").replacing("20s", with: "1s")
+        let scenario = try sandbox.file("s.yaml", text)
+        try sandbox.eventually("the line arrives") {
+            let run = try sandbox.opsctl("sim", "run", scenario)
+            try #require(run.status == 0, "\(run.stderr)")
+            return try String(contentsOfFile: seen, encoding: .utf8).contains(": hello 42\n")
+        }
+    }
+
     @Test func topAndProfileSayWhatIsMissing() throws {
         let sandbox = try Sandbox()
         try sandbox.start()

@@ -16,6 +16,7 @@ package enum Method: String, CaseIterable, Sendable {
     case programDumpXlated = "io.opsd.Program.DumpXlated"
     case programDumpJited = "io.opsd.Program.DumpJited"
     case programStatistics = "io.opsd.Program.Statistics"
+    case programTrace = "io.opsd.Program.Trace"
     case mapList = "io.opsd.Map.List"
     case mapDump = "io.opsd.Map.Dump"
     case mapLookup = "io.opsd.Map.Lookup"
@@ -50,16 +51,19 @@ package enum Method: String, CaseIterable, Sendable {
             .owner
         case .registryRegister, .registryUnregister, .registryUpdate, .registryEjected, .registryExport,
             .registryImport, .registryVerify, .mapUpdate, .linkDetach, .simulationRun, .simulationResult,
-            .simulationCancel, .simulationWatch:
+            .simulationCancel, .simulationWatch, .programTrace:
             .administrators
         }
     }
+
+    /// It ends with its caller's connection, and until then answers again and again.
+    package var isFollower: Bool { self == .mapFollow || self == .programTrace }
 
     /// Running it twice has the effect of running it once, so it may be sent again to a restarted runtime.
     package var isIdempotent: Bool {
         switch self {
         case .registryRegister, .registryUnregister, .registryUpdate, .registryImport, .mapUpdate,
-            .mapFollow, .linkDetach, .simulationCancel:
+            .mapFollow, .programTrace, .linkDetach, .simulationCancel:
             false
         default: true
         }

@@ -57,6 +57,28 @@ package struct OpRecord: Codable, Equatable, Sendable {
     }
 }
 
+/// One line that a program printed with `bpf_trace_printk`.
+package struct TraceLine: Codable, Equatable, Sendable {
+    /// Simulated time, on the programs' clock.
+    package var timeNs: UInt64
+    package var cpu: UInt32
+    package var text: String
+    /// Lines before this one that came faster than they were read.
+    package var dropped: UInt64
+
+    package init(timeNs: UInt64, cpu: UInt32, text: String, dropped: UInt64) {
+        self.timeNs = timeNs
+        self.cpu = cpu
+        self.text = text
+        self.dropped = dropped
+    }
+}
+
+package struct TraceReply: Codable, Sendable {
+    package var line: TraceLine
+    package init(line: TraceLine) { self.line = line }
+}
+
 package struct OpStatisticsReply: Codable, Sendable {
     package var mode: OpStatisticsMode
     package var ops: [OpRecord]

@@ -55,10 +55,11 @@ private let formatMax = 4096
 
     var line = text.prefix(PrintFormat.outputMax - 1)
     if line.last == UInt8(ascii: "\n") { line.removeLast() }
-    instance.trace.append(
-        TraceRing.Line(
-            ktimeNanoseconds: unsafe block.pointee.ktime_ns, cpu: unsafe block.pointee.cpu,
-            text: String(decoding: line, as: UTF8.self)))
+    let traced = TraceRing.Line(
+        ktimeNanoseconds: unsafe block.pointee.ktime_ns, cpu: unsafe block.pointee.cpu,
+        text: String(decoding: line, as: UTF8.self))
+    instance.trace.append(traced)
+    instance.onTrace?(traced)
     return UInt64(text.count)
 }
 

@@ -43,6 +43,8 @@ package import Verifier
     /// are until somebody else consumes them. A world always sets one, so that what its programs find does not depend on
     /// whether anybody listens.
     package var onRecord: ((_ map: Int, UnsafeRawBufferPointer) -> Void)?
+    /// Told of each line that goes into `trace`; nil: nobody is.
+    package var onTrace: ((TraceRing.Line) -> Void)?
     /// Pays for maps that grow after they were made; false: no more is allowed, and their helpers answer NULL. nil: nobody
     /// is charged.
     package var onGrowth: ((_ byteCount: Int) -> Bool)? {

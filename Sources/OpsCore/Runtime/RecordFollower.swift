@@ -1,19 +1,25 @@
 import Dispatch
 import Synchronization
 
-/// One record of a ring buffer, as a world's consumer took it.
+/// One record of a ring buffer, as a world's consumer took it; or one line of `bpf_trace_printk`, in UTF-8.
 public struct FollowedRecord: Equatable, Sendable {
     /// Simulated time of the op that submitted it, on the programs' clock.
     public var ktimeNanoseconds: UInt64
     public var bytes: [UInt8]
+    /// The CPU of the world that printed a line.
+    public var cpu: UInt32 = 0
 }
 
-/// Listens to the records that programs submit to one map, in all worlds. Ends with `OpsRuntime.unfollow`.
+/// Listens to the records that programs submit to one map, or to the lines that they print, in all worlds. Ends with
+/// `OpsRuntime.unfollow`.
 ///
 /// Never slows a world down: what does not fit in `byteCountMax` is dropped and counted.
 public final class RecordFollower: Sendable {
     /// Bytes that wait to be taken; a record counts as at least 64.
     public static let byteCountMax = 4 << 20
+
+    /// No map has this id: what programs print.
+    static let traceID: UInt32 = 0
 
     public let mapID: UInt32
     private struct State {
@@ -79,12 +85,23 @@ final class RecordHub: Sendable {
     }
 
     func publish(_ mapID: UInt32, ktime: UInt64, _ bytes: UnsafeRawBufferPointer) {
-        guard count.load(ordering: .relaxed) > 0 else { return }
-        let followers = followers.withLock { $0[mapID] ?? [] }
-        guard !followers.isEmpty else { return }
-        // SAFETY: the caller lends the bytes of one record for the time of the call.
-        let record = FollowedRecord(ktimeNanoseconds: ktime, bytes: unsafe [UInt8](bytes))
-        for follower in followers { follower.append(record) }
+        for follower in who(follows: mapID) {
+            // SAFETY: the caller lends the bytes of one record for the time of the call.
+            follower.append(FollowedRecord(ktimeNanoseconds: ktime, bytes: unsafe [UInt8](bytes)))
+        }
+    }
+
+    func publish(_ line: TraceRing.Line) {
+        for follower in who(follows: RecordFollower.traceID) {
+            follower.append(
+                FollowedRecord(
+                    ktimeNanoseconds: line.ktimeNanoseconds, bytes: Array(line.text.utf8), cpu: line.cpu))
+        }
+    }
+
+    private func who(follows mapID: UInt32) -> [RecordFollower] {
+        guard count.load(ordering: .relaxed) > 0 else { return [] }
+        return followers.withLock { $0[mapID] ?? [] }
     }
 }
 
@@ -99,6 +116,13 @@ extension OpsRuntime {
             }
         }
         let follower = RecordFollower(mapID: id)
+        core.records.add(follower)
+        return follower
+    }
+
+    /// Listens to what programs print with `bpf_trace_printk`, from now on.
+    public func followTrace() -> RecordFollower {
+        let follower = RecordFollower(mapID: RecordFollower.traceID)
         core.records.add(follower)
         return follower
     }

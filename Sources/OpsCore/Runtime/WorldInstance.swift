@@ -174,6 +174,7 @@ import Synchronization
             guard ids.indices.contains(map) else { return }
             unsafe records.publish(ids[map], ktime: instance.block.pointee.ktime_ns, bytes)
         }
+        instance.onTrace = { [records = core.records] in records.publish($0) }
         instance.onGrowth = { [unowned self] byteCount in
             do throws(OpsError) {
                 try core.memory.charge(byteCount, to: uid, for: "storage of object '\(prepared.name)'")

@@ -1,6 +1,6 @@
 import ControlAPI
 
-/// Clients that follow a ring buffer: a call that ends with its connection.
+/// Clients that follow a ring buffer, or what programs print: a call that ends with its connection.
 extension Broker {
     func follow(_ pending: PendingCall) {
         guard pending.call.more else { return pending.finish(Reply(.expectedMore)) }
@@ -8,7 +8,7 @@ extension Broker {
     }
 
     func abandonFollows(of client: ClientConnection) {
-        let isTheirs = { (pending: PendingCall) in pending.method == .mapFollow && pending.client === client }
+        let isTheirs = { (pending: PendingCall) in pending.method.isFollower && pending.client === client }
         queue.removeAll(where: isTheirs)
         for (serial, pending) in underWay where isTheirs(pending) {
             supervisor.connection?.send(RuntimeVerb.cancel.rawValue, ["serial": .integer(serial)]) {

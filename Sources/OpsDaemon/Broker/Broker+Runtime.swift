@@ -32,7 +32,7 @@ extension Broker {
             isOwnerOnly: pending.method.access == .owner && !rules.access.isAdministrator(pending.peer)
         ) { [self] reply, added, removed in
             guard !reply.continues else {
-                if pending.method == .mapFollow {
+                if pending.method.isFollower {
                     pending.client?.stream(reply)
                 } else {
                     progress(pending, reply)

@@ -192,7 +192,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         case .registryEjected: listEjections(pending)
         case .registryRegister where isTransient(pending) && !pending.call.more:
             pending.finish(Reply(.expectedMore))
-        case .mapFollow: follow(pending)
+        case .mapFollow, .programTrace: follow(pending)
         case .simulationRun: startRun(pending)
         case .simulationList: listRuns(pending)
         case .simulationResult: runResult(pending)
@@ -242,7 +242,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     /// No call is under way but simulations and those who follow a map.
     var isIdle: Bool {
-        (queue + underWay.values).allSatisfy { $0.run != nil || $0.method == .mapFollow }
+        (queue + underWay.values).allSatisfy { $0.run != nil || $0.method.isFollower }
     }
 
     // MARK: News

@@ -3,7 +3,7 @@ import Foundation
 import OpsHost
 import Synchronization
 
-/// Followers of ring buffers, each on a thread of its own that sleeps until there are records.
+/// Followers of ring buffers and of what programs print, each on a thread of its own that sleeps until there are records.
 final class FollowThreads: Sendable {
     /// Each takes a thread.
     private static let countMax = 64
@@ -42,19 +42,27 @@ final class FollowThreads: Sendable {
     private func run(_ request: RuntimeRequest) {
         defer { cancel(request.serial) }
         do throws(Refusal) {
-            let parameters: FollowParameters = try RuntimeHost.decode(host.owned(request).parameters)
-            try host.follow(parameters) { [self] wake in
+            let started = { [self] (wake: @escaping @Sendable () -> Void) in
                 active.withLock { if $0[request.serial] != nil { $0[request.serial] = wake } }
-            } isOver: { [self] in
-                active.withLock { $0[request.serial] == nil }
-            } _: { [self] record in
-                guard let reply = try? JSONValue(encoding: FollowReply(record: record)) else { return }
-                send(request, Reply(reply, continues: true))
+            }
+            let isOver = { [self] in active.withLock { $0[request.serial] == nil } }
+            if request.method == Method.programTrace.rawValue {
+                host.followTrace(started: started, isOver: isOver) { stream(request, TraceReply(line: $0)) }
+            } else {
+                let parameters: FollowParameters = try RuntimeHost.decode(host.owned(request).parameters)
+                try host.follow(parameters, started: started, isOver: isOver) {
+                    stream(request, FollowReply(record: $0))
+                }
             }
             send(request, Reply([:]))
         } catch {
             send(request, Reply(error))
         }
+    }
+
+    private func stream(_ request: RuntimeRequest, _ item: some Encodable) {
+        guard let reply = try? JSONValue(encoding: item) else { return }
+        send(request, Reply(reply, continues: true))
     }
 
     private func send(_ request: RuntimeRequest, _ reply: Reply) {

@@ -65,7 +65,7 @@ final class RuntimeServer {
             writer.answer(request.serial, [:])
         case Method.simulationRun.rawValue:
             simulations.start(request)
-        case Method.mapFollow.rawValue:
+        case Method.mapFollow.rawValue, Method.programTrace.rawValue:
             followers.start(request)
         default:
             RuntimeServer.crashIfTold(request)

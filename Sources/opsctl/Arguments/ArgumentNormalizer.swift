@@ -25,7 +25,8 @@ struct ArgumentNormalizer {
     /// Options that take a value of their own; a value may look like anything, `-j` too.
     private static let valued: Set<String> = [
         "--map", "--expect", "--program", "--context", "--btf", "--log-level", "--hex", "--data-in",
-        "--repeat", "--object", "--junit", "--signature", "--interval", "--count", "--trial", "--priority", "-o",
+        "--repeat", "--object", "--junit", "--signature", "--interval", "--count", "--trial", "--priority",
+        "-o",
     ]
 
     static func normalize(_ arguments: [String]) throws(Refusal) -> [String] {

@@ -28,6 +28,28 @@ struct Monitor: Verb {
     }
 }
 
+struct Trace: Verb {
+    static let configuration = CommandConfiguration(
+        abstract: "Print what programs print with bpf_trace_printk.",
+        discussion: """
+            Lines of all simulations, from now on, until interrupted; with -j or -p one JSON document for each. The time is \
+            that of the simulation, the number in brackets its CPU.
+            """)
+
+    @OptionGroup var global: GlobalOptions
+
+    func perform() throws -> Outcome {
+        let printer = Printer(format: global.format)
+        _ = try answer(.programTrace, NoParameters(), more: true) { reply in
+            guard let json = reply["line"], let line = try? json.decode(as: TraceLine.self) else { return }
+            let dropped = line.dropped == 0 ? "" : "(\(line.dropped) lines dropped)\n"
+            let time = String(format: "%.6f", Double(line.timeNs) / 1e9)
+            printer.print(json, text: "\(dropped)[\(line.cpu)] \(time): \(line.text)")
+        }
+        return Outcome()
+    }
+}
+
 struct Metrics: Verb {
     static let configuration = CommandConfiguration(
         abstract: "Print what the daemon counts, as OpenMetrics text.",

@@ -19,7 +19,8 @@ struct Opsctl: ParsableCommand {
             Register.self, Unregister.self, Update.self, Show.self, Users.self, WaitVerb.self, Ejected.self,
             Dump.self, RegistryCommand.self, Check.self, Prog.self,
             MapCommand.self,
-            BTFCommand.self, LinkCommand.self, Sim.self, Daemon.self, Monitor.self, Top.self, Metrics.self,
+            BTFCommand.self, LinkCommand.self, Sim.self, Daemon.self, Monitor.self, Top.self, Trace.self,
+            Metrics.self,
         ])
 
     @OptionGroup var global: GlobalOptions
