@@ -6,6 +6,7 @@ import OpsCore
 extension RuntimeHost {
     package func configure(_ settings: RuntimeSettings) {
         if let mode = OpStatistics.Mode(rawValue: settings.statistics.rawValue) { statistics.mode = mode }
+        runtime.reserveIDs(upTo: settings.lastID, link: settings.lastLinkID)
         let limits = settings.limits
         var grants: [UInt32: UsageRules.Grant] = [:]
         for rule in settings.policy {

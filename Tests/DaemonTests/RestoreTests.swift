@@ -45,6 +45,26 @@ struct RestoreTests {
         #expect(try states(sandbox) == ["cubic": "INUSE", "reno": "INUSE"])
     }
 
+    @Test("no id comes twice, even where a restart finds nothing to restore")
+    func keepsCountingWithoutRegistrations() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        try sandbox.start("--state-dir", state)
+        for id in 1...2 {
+            let registered = try sandbox.opsctl("register", try Example.reno.get()).stdout
+            #expect(registered.contains("id \(id)\n"), "\(registered)")
+            #expect(try sandbox.opsctl("unregister", "id", "\(id)").status == 0)
+            if id == 1 {
+                // A new runtime, then a new daemon.
+                kill(try #require(try sandbox.runtimePID()), SIGKILL)
+            } else {
+                sandbox.stop()
+                try sandbox.start("--state-dir", state)
+            }
+        }
+        #expect(try sandbox.opsctl("register", try Example.reno.get()).stdout.contains("id 3\n"))
+    }
+
     @Test("a run that was alone when its runtime crashed costs one restart")
     func quarantinesWhatALoneRunUses() throws {
         let sandbox = try Sandbox()

@@ -156,7 +156,7 @@ struct ProgramTests {
             record: off
             """
         let json = try Self.run(text, [CompiledObject.compile(text: Self.hostileSource)])
-        #expect(json.hasPrefix("{\"scenario\""))
+        #expect(json.hasPrefix("{\"schema_version\""))
     }
 
     static let hostileSource = """

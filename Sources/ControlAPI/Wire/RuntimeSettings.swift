@@ -21,10 +21,16 @@ package struct RuntimeSettings: Codable, Equatable, Sendable {
     package var policy: [PolicyRule]
     /// For simulations that begin from now on.
     package var statistics: OpStatisticsMode
+    /// No ids of registrations and links up to these are given out, whether or not there is anything to restore.
+    package var lastID: UInt32
+    package var lastLinkID: UInt32
 
     package init(
-        limits: Limits, unlimited: Set<UInt32>, policy: [PolicyRule], statistics: OpStatisticsMode
+        limits: Limits, unlimited: Set<UInt32>, policy: [PolicyRule], statistics: OpStatisticsMode,
+        lastID: UInt32, lastLinkID: UInt32
     ) {
+        self.lastID = lastID
+        self.lastLinkID = lastLinkID
         self.statistics = statistics
         self.limits = limits
         self.unlimited = unlimited

@@ -2,6 +2,7 @@ import ControlAPI
 import Glibc
 import NIOCore
 import NIOPosix
+import Registry
 
 /// Who may do what. Every call passes here before anything is done about it.
 extension Broker {
@@ -88,6 +89,6 @@ extension Broker {
                 objects: limits.objects, programs: limits.programs, maps: limits.maps,
                 memoryBytes: limits.memoryBytes),
             unlimited: rules.access.unlimitedUIDs, policy: rules.configuration.policy,
-            statistics: rules.configuration.statistics)
+            statistics: rules.configuration.statistics, lastID: book.lastID, lastLinkID: book.lastLinkID)
     }
 }

@@ -114,7 +114,10 @@ extension Broker {
         job.isStoring = true
         change.reserved = (job.archive.lastID, job.archive.lastLinkID)
         keep(change).whenComplete { [self] result in
-            guard case .failure(let error) = result else { return endImport(job, nil) }
+            guard case .failure(let error) = result else {
+                supervisor.configure()
+                return endImport(job, nil)
+            }
             endImport(job, error)
         }
     }

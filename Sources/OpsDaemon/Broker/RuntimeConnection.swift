@@ -23,6 +23,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private static let copies = DispatchQueue(label: "opsd.window")
     private var frames = FrameSplitter(limit: Int(Int32.max))
     private var channel: (any Channel)?
+    private var loop: (any EventLoop)?
     private var hasEnded: RuntimeEnd?
     private var hasClosed = false
     /// News, with the serial of the request that brought them about.
@@ -36,6 +37,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     /// Takes over the descriptor.
     func start(on loop: any EventLoop) -> EventLoopFuture<Void> {
+        self.loop = loop
         process.whenEnded { end in loop.execute { self.ended(end) } }
         return ClientBootstrap(group: loop)
             .channelInitializer { channel in
@@ -136,11 +138,15 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     private func dieIfOver() {
-        guard hasClosed, let end = hasEnded else { return }
+        guard hasClosed, let end = hasEnded, let loop else { return }
         hasEnded = nil
         hasClosed = false
-        waiting = [:]
-        onDeath(end)
+        // Later: a write that fails closes the channel at once, and who is in the middle of `send` has yet to take down
+        // what it has asked for.
+        loop.execute { [self] in
+            waiting = [:]
+            onDeath(end)
+        }
     }
 
     func close() { channel?.close(promise: nil) }
