@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// The product as a conformance suite runs it: one process a program.
-@Suite("Conformance plugin", .timeLimit(.minutes(10))) struct PluginTests {
+@Suite("Conformance plugin", .timeLimit(.minutes(30))) struct PluginTests {
     private struct Outcome: Equatable {
         var status: Int32
         var output: String

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Who may do what. Other users are played by setpriv, so these need root.
-@Suite("Access", .timeLimit(.minutes(10)), .enabled(if: getuid() == 0, "playing other users needs root"))
+@Suite("Access", .timeLimit(.minutes(30)), .enabled(if: getuid() == 0, "playing other users needs root"))
 struct AccessTests {
     /// Somebody without any rights, and somebody in the group that may change things.
     static let stranger: UInt32 = 61001
@@ -88,7 +88,7 @@ struct AccessTests {
 }
 
 /// Detached signatures: whose count, and when they must be there.
-@Suite("Signatures", .timeLimit(.minutes(10))) struct SignatureTests {
+@Suite("Signatures", .timeLimit(.minutes(30))) struct SignatureTests {
     private let key = Curve25519.Signing.PrivateKey()
 
     private func pem(_ key: Curve25519.Signing.PublicKey) -> String {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `opsctl registry`: out, in again, and a look at what is kept.
-@Suite("Archive", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Archive", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct ArchiveTests {
     @Test func exportsAndImportsEverything() throws {
         let first = try Sandbox(), second = try Sandbox()

@@ -4,7 +4,7 @@ import Testing
 
 /// Whoever no longer waits for a verdict ends the verification.
 @Suite(
-    "Cancellation", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10))
+    "Cancellation", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30))
 )
 struct CancellationTests {
     /// Nearly as many instructions as the verifier follows: seconds in a debug build.

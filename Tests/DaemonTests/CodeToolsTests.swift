@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// gdb and perf know ops by name (`OPSD_JIT_TOOLS`).
-@Suite("Code tools", .timeLimit(.minutes(10))) struct CodeToolsTests {
+@Suite("Code tools", .timeLimit(.minutes(30))) struct CodeToolsTests {
     private static func has(_ tool: String) -> Bool {
         (try? Sandbox.run("/usr/bin/env", [tool, "--version"]).status) == 0
     }

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What scripts rely on: exit codes, one JSON document, messages on stderr (INTERFACES).
-@Suite("Command line", .timeLimit(.minutes(10))) struct CommandLineTests {
+@Suite("Command line", .timeLimit(.minutes(30))) struct CommandLineTests {
     @Test(
         "wrong usage ends with 2",
         arguments: [

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `opsd.yaml`: what is taken, what is refused and how, and what a reload changes.
-@Suite("Configuration", .timeLimit(.minutes(10))) struct ConfigurationTests {
+@Suite("Configuration", .timeLimit(.minutes(30))) struct ConfigurationTests {
     @Test(arguments: [
         "", "# nothing but a comment\n", "group: adm\nhang-timeout: 2min\n",
         "limits: {objects: 1, memory: 4KiB, requests-per-second: 5}\n",

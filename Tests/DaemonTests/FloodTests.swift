@@ -4,7 +4,7 @@ import Testing
 
 /// Clients that send too much, too little, or never read: what they cost the others. Modest numbers; the full ones are
 /// those of Benchmarks/hostile-clients.
-@Suite("Floods", .timeLimit(.minutes(10))) struct FloodTests {
+@Suite("Floods", .timeLimit(.minutes(30))) struct FloodTests {
     /// Answered at once, without the runtime.
     private static let cheapCall = Call("org.varlink.service.GetInfo").json.frame
 

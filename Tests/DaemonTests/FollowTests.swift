@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What programs submit to a ring buffer reaches whoever follows the map through the daemon.
-@Suite("Follow", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Follow", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct FollowTests {
     /// Each connection submits one record when it starts.
     private static let source = """

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// `sim grade` and `sim check` as people call them, without a daemon.
-@Suite("Grades", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(5)))
+@Suite("Grades", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct GradeTests {
     /// Three of the suite that between them show every way of being broken.
     private static let suite = ["single-flow", "shallow-buffer", "coexistence-cubic"].flatMap {

@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Runs as jobs of the daemon.
-@Suite("Jobs", .timeLimit(.minutes(10)))
+@Suite("Jobs", .timeLimit(.minutes(30)))
 struct JobTests {
     private func scenario(_ sandbox: Sandbox, _ name: String, duration: String, cc: String = "reno") throws
         -> String

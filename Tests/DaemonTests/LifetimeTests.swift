@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// A registration that is let go while flows use it.
-@Suite("Lifetime", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Lifetime", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct LifetimeTests {
     @Test func isTOBEFREEWhileFlowsHoldItThenGone() throws {
         let sandbox = try Sandbox()

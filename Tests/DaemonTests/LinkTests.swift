@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// Links and their owners, through the daemon.
-@Suite("Links", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Links", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct LinkTests {
     /// An example behind a link, which alone can be updated.
     private func linked(_ name: String = "reno") throws -> String {

@@ -5,7 +5,7 @@ import Testing
 /// What the daemon says of itself while it works.
 @Suite(
     "Observability", .enabled(if: Example.clang != nil, "no clang with a bpf target"),
-    .timeLimit(.minutes(10)))
+    .timeLimit(.minutes(30)))
 struct ObservabilityTests {
     @Test func aMonitorSeesChangesAsTheyHappen() throws {
         let sandbox = try Sandbox()
@@ -65,7 +65,7 @@ struct ObservabilityTests {
 /// Calls of ops, counted and timed while simulations run.
 @Suite(
     "Op statistics", .enabled(if: Example.clang != nil, "no clang with a bpf target"),
-    .timeLimit(.minutes(10))
+    .timeLimit(.minutes(30))
 )
 struct OpStatisticsTests {
     private static let scenario = """

@@ -3,7 +3,7 @@ import Glibc
 import Testing
 
 /// The service as others meet it: a varlink client that we did not write, and a booted systemd.
-@Suite("Outside", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Outside", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct OutsideTests {
     static let python = Sandbox.root.appending(path: ".build/venv/bin/python").path
     static let hasVarlink = (try? Sandbox.run(python, ["-c", "import varlink"]))?.status == 0

@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// What comes back after a death, and what is left out.
-@Suite("Restore", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Restore", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct RestoreTests {
     private func states(_ sandbox: Sandbox) throws -> [String: String] {
         let items = try sandbox.opsctl("-j", "show").json()["result"] as? [[String: Any]] ?? []

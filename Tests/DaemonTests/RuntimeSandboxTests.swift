@@ -2,7 +2,7 @@ import Foundation
 import Testing
 
 /// What code that runs in the runtime can do there, were the verifier wrong.
-@Suite("Runtime sandbox", .timeLimit(.minutes(5)))
+@Suite("Runtime sandbox", .timeLimit(.minutes(30)))
 struct RuntimeSandboxTests {
     /// The probe enters the runtime's sandbox the way the runtime does; only debug builds have it.
     @Test func codeInTheRuntimeReachesNothing() throws {

@@ -6,7 +6,7 @@ import Testing
     "Same object",
     .enabled(
         if: Example.clang != nil && Example.hasRunningKernelHeader,
-        "needs clang with a bpf target, bpftool and /sys/kernel/btf/vmlinux"), .timeLimit(.minutes(10)))
+        "needs clang with a bpf target, bpftool and /sys/kernel/btf/vmlinux"), .timeLimit(.minutes(30)))
 struct SameObjectTests {
     @Test(
         "our header and the running kernel's give the same simulation, byte for byte",

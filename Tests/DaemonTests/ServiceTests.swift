@@ -3,7 +3,7 @@ import Foundation
 import Testing
 
 /// Registrations and simulations over the socket of a real daemon.
-@Suite("Service", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(10)))
+@Suite("Service", .enabled(if: Example.clang != nil, "no clang with a bpf target"), .timeLimit(.minutes(30)))
 struct ServiceTests {
     static let scenario = """
         name: short

@@ -84,7 +84,7 @@ import Testing
     @Test(
         "through Slurm: the same rows",
         .enabled(if: isSlurmInstalled, "slurmctld, slurmd or munged is missing: Scripts/test-deps"),
-        .timeLimit(.minutes(3)))
+        .timeLimit(.minutes(30)))
     func runsThroughSlurm() throws {
         let sandbox = try Sandbox()
         let script = Sandbox.root.appending(path: "Tests/slurm/cluster").path

@@ -123,7 +123,7 @@ import Testing
         "in a browser, without a network: no complaint, charts are drawn, zoom together, fit a phone",
         .enabled(if: hasDygraphs, "no libjs-dygraphs: run 'make test-deps'"),
         .enabled(if: Browser.isThere, "no chromium, or no network namespace: run 'make test-deps'"),
-        .timeLimit(.minutes(5)), arguments: ["plain", "hostile", "compared"])
+        .timeLimit(.minutes(30)), arguments: ["plain", "hostile", "compared"])
     func opensInABrowser(_ kind: String) throws {
         let page =
             switch kind {

@@ -147,7 +147,7 @@ struct BTFHeaderDumpTests {
     @Test(
         .enabled(if: RunningKernel.bytes != nil, "the running kernel has no BTF"),
         .enabled(if: isLongRun, "takes minutes in a debug build; set OPSD_LONG_TESTS=1"),
-        .timeLimit(.minutes(10)))
+        .timeLimit(.minutes(30)))
     func theRunningKernelSurvivesCompilation() throws {
         try expectRoundTrip(#require(RunningKernel.btf), flags: ["-Wno-everything"])
     }

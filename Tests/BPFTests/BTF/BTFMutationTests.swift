@@ -49,7 +49,7 @@ struct MutationSource: RandomNumberGenerator {
 }
 
 @Suite("BTF from hostile bytes") struct BTFMutationTests {
-    @Test(.timeLimit(.minutes(10)))
+    @Test(.timeLimit(.minutes(30)))
     func mutatedTypesNeverTrap() throws {
         let bytes = try BTFParsingTests.allKinds().encoded()
         var source = MutationSource(seed: 1)
@@ -57,7 +57,7 @@ struct MutationSource: RandomNumberGenerator {
         for _ in 0..<4000 { checkBTFInput(source.mutate(bytes)) }
     }
 
-    @Test(.enabled(if: Clang.isPresent, "no clang on PATH"), .timeLimit(.minutes(10)))
+    @Test(.enabled(if: Clang.isPresent, "no clang on PATH"), .timeLimit(.minutes(30)))
     func mutatedCompilerOutputNeverTraps() throws {
         let sections = try Clang.sections(of: BTFHeaderDumpTests.source, flags: ["-Wno-everything"])
         let bytes = try #require(sections[".BTF"])
@@ -132,7 +132,7 @@ struct MutationSource: RandomNumberGenerator {
     }
 
     /// 2 to the 40th leaves: only a budget ends this.
-    @Test(.timeLimit(.minutes(10))) func exponentialUnfoldingIsCutShort() throws {
+    @Test(.timeLimit(.minutes(30))) func exponentialUnfoldingIsCutShort() throws {
         var builder = BTFBuilder()
         let int = builder.int("int", byteCount: 4)
         var type = int

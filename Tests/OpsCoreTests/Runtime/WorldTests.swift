@@ -139,7 +139,7 @@ struct WorldTests {
         thread.leave()
     }
 
-    @Test("worlds run on their own threads while registrations come and go", .timeLimit(.minutes(10)))
+    @Test("worlds run on their own threads while registrations come and go", .timeLimit(.minutes(30)))
     func threads() async throws {
         let policy = try PolicyRuntime()
         let source = PolicyObject.source(section: ".struct_ops.link")
