@@ -32,6 +32,22 @@ struct Words {
         return selector
     }
 
+    /// A command line that is a selector, or empty.
+    static func selector(_ words: [String]) throws(Refusal) -> Selector {
+        var words = Words(words)
+        let selector = try words.takeSelector()
+        try words.finish()
+        return selector
+    }
+
+    /// A command line that is a selector.
+    static func requiredSelector(_ words: [String]) throws(Refusal) -> Selector {
+        var words = Words(words)
+        let selector = try words.takeRequiredSelector()
+        try words.finish()
+        return selector
+    }
+
     /// Bytes up to the next word of `stops`: decimal, `0x…` or octal, or plain hex digits after the word `hex`.
     mutating func takeBytes(until stops: Set<String>) throws(Refusal) -> [UInt8] {
         let radix: Int? = take("hex") ? 16 : nil

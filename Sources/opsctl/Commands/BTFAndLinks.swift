@@ -53,9 +53,7 @@ struct LinkShow: Verb {
     @Argument(help: "id N; none: all.") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeSelector()
-        try words.finish()
+        let selector = try Words.selector(selector)
         guard selector.name == nil else { throw Refusal.usage("links have no names: 'id N'") }
         let answer = try answer(.linkList, selector)
         let links = try answer.decode(as: LinksReply.self).links
@@ -72,9 +70,7 @@ struct LinkDetach: Verb {
     @Argument(help: "id N") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeRequiredSelector()
-        try words.finish()
+        let selector = try Words.requiredSelector(selector)
         guard selector.name == nil else { throw Refusal.usage("links have no names: 'id N'") }
         _ = try answer(.linkDetach, selector)
         return Outcome()

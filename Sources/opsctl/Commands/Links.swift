@@ -11,9 +11,7 @@ struct Users: Verb {
     @Argument(help: "id N | name S") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeRequiredSelector()
-        try words.finish()
+        let selector = try Words.requiredSelector(selector)
         let answer = try answer(.registryUsers, selector)
         let users = try answer.decode(as: UsersReply.self).users
         return Outcome(answer["users"] ?? [], text: users.map(Self.line).joined(separator: "\n"))
@@ -46,9 +44,7 @@ struct WaitVerb: Verb {
 
     func perform() throws -> Outcome {
         guard detached else { throw Refusal.usage("wait for what? --detached") }
-        var words = Words(selector)
-        let selector = try words.takeRequiredSelector()
-        try words.finish()
+        let selector = try Words.requiredSelector(selector)
         let answer = try answer(.registryWait, selector)
         guard let end = try answer["end"]?.decode(as: RegistrationEnd.self) else {
             throw Refusal("protocol", errno: 71, "the daemon sent no end")
@@ -80,9 +76,7 @@ struct Ejected: Verb {
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeSelector()
-        try words.finish()
+        let selector = try Words.selector(selector)
         let answer = try answer(.registryEjected, selector)
         let lines = try answer.decode(as: EjectionsReply.self).ejections.map { ejection in
             "\(ejection.id): " + pad(ejection.name, 15) + " \(ejection.reason ?? "no reason given")"

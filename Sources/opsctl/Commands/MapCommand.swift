@@ -16,9 +16,7 @@ struct MapShow: Verb {
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeSelector()
-        try words.finish()
+        let selector = try Words.selector(selector)
         let answer = try answer(.mapList, selector)
         let reply = try answer.decode(as: MapsReply.self)
         return Outcome(answer["maps"] ?? [], text: reply.maps.map(Self.lines).joined(separator: "\n"))
@@ -41,9 +39,7 @@ struct MapDump: Verb {
     @Argument(help: "id N | name S") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeRequiredSelector()
-        try words.finish()
+        let selector = try Words.requiredSelector(selector)
         let answer = try answer(.mapDump, selector)
         let entries = try answer.decode(as: MapEntriesReply.self).entries
         let found = entries.count == 1 ? "Found 1 element" : "Found \(entries.count) elements"

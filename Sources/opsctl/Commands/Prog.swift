@@ -18,9 +18,7 @@ struct ProgShow: Verb {
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeSelector()
-        try words.finish()
+        let selector = try Words.selector(selector)
         let answer = try answer(.programList, selector)
         let reply = try answer.decode(as: ProgramsReply.self)
         return Outcome(answer["programs"] ?? [], text: reply.programs.map(Self.lines).joined(separator: "\n"))

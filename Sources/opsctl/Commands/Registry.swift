@@ -62,9 +62,7 @@ struct Unregister: Verb {
     @Argument(help: "id N | name S") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeRequiredSelector()
-        try words.finish()
+        let selector = try Words.requiredSelector(selector)
         let reply: RegistrationsReply = try call(.registryUnregister, selector)
         return Outcome(
             .array(reply.registrations.map(\.json)),
@@ -120,9 +118,7 @@ struct Show: Verb {
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeSelector()
-        try words.finish()
+        let selector = try Words.selector(selector)
         let reply: RegistrationsReply = try call(.registryList, selector)
         return Outcome(
             .array(reply.registrations.map(\.json)),
@@ -156,9 +152,7 @@ struct Dump: Verb {
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
 
     func perform() throws -> Outcome {
-        var words = Words(selector)
-        let selector = try words.takeSelector()
-        try words.finish()
+        let selector = try Words.selector(selector)
         let reply: DumpReply = try call(.registryDump, selector)
         let result = JSONValue.array(reply.dump)
         // bpftool prints JSON here even for people.

@@ -182,9 +182,7 @@ struct SimCancel: Verb {
 }
 
 private func runSelector(_ words: [String]) throws(Refusal) -> Selector {
-    var words = Words(words)
-    let selector = try words.takeRequiredSelector()
-    try words.finish()
+    let selector = try Words.requiredSelector(words)
     guard selector.name == nil else { throw .usage("runs have no names: 'id N'") }
     return selector
 }
