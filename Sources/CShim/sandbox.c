@@ -2,13 +2,14 @@
 
 #define _GNU_SOURCE
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/ptrace.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -61,13 +62,13 @@ static int deny_files_and_network(void) {
 /// that one waits with; nothing reaches another process.
 static const int allowed_calls[] = {
     SYS_read, SYS_write, SYS_readv, SYS_writev, SYS_pwrite64, SYS_pread64, SYS_lseek, SYS_close, SYS_fstat,
-    SYS_sendto, SYS_sendmsg, SYS_recvfrom, SYS_recvmsg, SYS_shutdown, SYS_getsockopt,
-    SYS_mmap, SYS_munmap, SYS_mprotect, SYS_madvise, SYS_mremap, SYS_brk, SYS_memfd_create, SYS_ftruncate,
-    SYS_fcntl, SYS_futex, SYS_set_robust_list, SYS_rseq, SYS_membarrier, SYS_set_tid_address,
+    SYS_sendto, SYS_recvfrom, SYS_shutdown, SYS_getsockopt,
+    SYS_munmap, SYS_madvise, SYS_mremap, SYS_brk, SYS_memfd_create, SYS_ftruncate, SYS_futex,
+    SYS_set_robust_list, SYS_rseq, SYS_membarrier, SYS_set_tid_address,
     SYS_rt_sigaction, SYS_rt_sigprocmask, SYS_rt_sigreturn, SYS_sigaltstack, SYS_restart_syscall,
     SYS_gettid, SYS_getpid, SYS_getppid, SYS_getuid, SYS_geteuid, SYS_getgid, SYS_getegid, SYS_uname,
     SYS_sched_yield, SYS_sched_getaffinity, SYS_sched_getparam, SYS_sched_getscheduler, SYS_getcpu,
-    SYS_setpriority, SYS_getpriority, SYS_getrusage, SYS_sysinfo, SYS_getrandom,
+    SYS_getpriority, SYS_getrusage, SYS_sysinfo, SYS_getrandom,
     SYS_clock_gettime, SYS_clock_getres, SYS_clock_nanosleep, SYS_nanosleep, SYS_gettimeofday,
     SYS_ppoll, SYS_epoll_create1, SYS_epoll_ctl, SYS_epoll_pwait, SYS_eventfd2, SYS_timerfd_create,
     SYS_timerfd_settime, SYS_timerfd_gettime, SYS_exit, SYS_exit_group,
@@ -83,30 +84,41 @@ enum {
     ARCH = offsetof(struct seccomp_data, arch),
 };
 
-/// Low half of argument `n`; both architectures are little-endian.
+/// Low half of argument `n`, which is all of an int; both architectures are little-endian.
 #define ARGUMENT(n) (offsetof(struct seccomp_data, args) + 8 * (n))
+#define UPPER_HALF(n) (ARGUMENT(n) + 4)
 #define LOAD(offset) BPF_STMT(BPF_LD | BPF_W | BPF_ABS, (offset))
 #define ANSWER(value) BPF_STMT(BPF_RET | BPF_K, (value))
 /// The next `n` instructions only if the accumulator is `value`.
 #define ONLY_IF(value, n) BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (value), 0, (n))
 /// The next `n` instructions only if a bit of `mask` is set in it.
 #define ONLY_IF_ANY(mask, n) BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, (mask), 0, (n))
+#define KEEP(mask) BPF_STMT(BPF_ALU | BPF_AND | BPF_K, (mask))
 
 static int filter_system_calls(void) {
     // 0x10000 is CLONE_THREAD: another thread of ours, never another process. clone3 hides its flags behind a pointer; its
-    // callers fall back to clone when it does not exist. A signal goes to ourselves, as abort sends it. Of prctl only the
-    // names of threads are left; prlimit64 tells, and sets nothing.
+    // callers fall back to clone when it does not exist. A signal goes to ourselves, as abort sends it; fcntl could send
+    // others, so only seals are left of it. Only the calling thread gets another priority. Of prctl only the names of
+    // threads are left; prlimit64 tells, and sets nothing: its pointer must be 0, all of it. No memory is ever writable and
+    // executable at once, nor becomes executable: code is mapped so.
     struct sock_filter head[] = {
         LOAD(ARCH),
         BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, OPS_AUDIT_ARCH, 1, 0),
         ANSWER(SECCOMP_RET_KILL_PROCESS),
         LOAD(CALL),
+        ONLY_IF(SYS_mmap, 5), LOAD(ARGUMENT(2)), KEEP(PROT_WRITE | PROT_EXEC),
+        ONLY_IF(PROT_WRITE | PROT_EXEC, 1), ANSWER(DENY), ANSWER(ALLOW),
+        ONLY_IF(SYS_mprotect, 4), LOAD(ARGUMENT(2)), ONLY_IF_ANY(PROT_EXEC, 1), ANSWER(DENY), ANSWER(ALLOW),
         ONLY_IF(SYS_clone, 4), LOAD(ARGUMENT(0)), ONLY_IF_ANY(0x10000, 1), ANSWER(ALLOW), ANSWER(DENY),
         ONLY_IF(SYS_clone3, 1), ANSWER(SECCOMP_RET_ERRNO | ENOSYS),
         ONLY_IF(SYS_tgkill, 4), LOAD(ARGUMENT(0)), ONLY_IF((uint32_t)getpid(), 1), ANSWER(ALLOW), ANSWER(DENY),
+        ONLY_IF(SYS_fcntl, 4), LOAD(ARGUMENT(1)), ONLY_IF(F_ADD_SEALS, 1), ANSWER(ALLOW), ANSWER(DENY),
+        ONLY_IF(SYS_setpriority, 6), LOAD(ARGUMENT(0)), ONLY_IF(PRIO_PROCESS, 3),
+        LOAD(ARGUMENT(1)), ONLY_IF(0, 1), ANSWER(ALLOW), ANSWER(DENY),
         ONLY_IF(SYS_prctl, 6), LOAD(ARGUMENT(0)), ONLY_IF(PR_SET_NAME, 1), ANSWER(ALLOW),
         ONLY_IF(PR_GET_NAME, 1), ANSWER(ALLOW), ANSWER(DENY),
-        ONLY_IF(SYS_prlimit64, 4), LOAD(ARGUMENT(2)), ONLY_IF(0, 1), ANSWER(ALLOW), ANSWER(DENY),
+        ONLY_IF(SYS_prlimit64, 6), LOAD(ARGUMENT(2)), ONLY_IF(0, 3),
+        LOAD(UPPER_HALF(2)), ONLY_IF(0, 1), ANSWER(ALLOW), ANSWER(DENY),
     };
     enum { HEAD = sizeof head / sizeof head[0], COUNT = sizeof allowed_calls / sizeof allowed_calls[0] };
     struct sock_filter program[HEAD + 2 * COUNT + 1];
@@ -139,13 +151,3 @@ int ops_enter_sandbox(void) {
     if (abi < 0) return -1;
     return filter_system_calls() == 0 ? abi : -1;
 }
-
-// MARK: For its test
-
-int ops_fork(void) {
-    pid_t child = fork();
-    if (child == 0) _exit(0);
-    return child;
-}
-
-int ops_attach(int pid) { return (int)ptrace(PTRACE_ATTACH, pid, NULL, NULL); }

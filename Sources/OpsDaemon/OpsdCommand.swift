@@ -28,10 +28,6 @@ struct OpsdCommand: ParsableCommand {
     @Option(help: "Seconds that a request may keep the runtime busy before it counts as hung.")
     var hangTimeout: Int?
     @Flag(help: .hidden) var runtime = false
-    #if DEBUG
-        /// Tries what code in the runtime must not be able to do: `SandboxProbe`.
-        @Option(help: .hidden) var probeSandbox: String?
-    #endif
 
     static func main() {
         do {
@@ -54,9 +50,6 @@ struct OpsdCommand: ParsableCommand {
 
     func run() throws {
         if runtime { RuntimeRole.run() }
-        #if DEBUG
-            if let probeSandbox { return try SandboxProbe.run(daemonSocket: probeSandbox) }
-        #endif
         let source = ConfigurationSource(
             files: ConfigurationFiles(path: config), group: group, hangTimeoutSeconds: hangTimeout)
         guard !checkConfig else { return try check(source) }

@@ -1,6 +1,7 @@
 /// A program that the verifier has accepted: the only thing the JIT compiles and a runtime calls.
 ///
-/// Invariant: made by `verify(_:in:)` alone (the initialiser is internal to this target).
+/// Invariant: made by `verify(_:in:)` alone (the initialiser is internal to this target). In debug builds a test can have
+/// it made unproved: `VerificationOptions.provesNothing`.
 package struct VerifiedProgram: Sendable {
     /// As it was judged; instruction indices below refer to it.
     package let image: ProgramImage

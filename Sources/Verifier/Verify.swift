@@ -14,6 +14,10 @@ package struct VerificationOptions: Sendable {
     package var logLevel: Int
     /// Asked every few thousand instructions; once it says true, the verification ends with a refusal.
     package var isCancelled: (@Sendable () -> Bool)?
+    #if DEBUG
+        /// Accepts whatever has the shape of a program: `Verification.unproved`.
+        package var provesNothing = false
+    #endif
 
     package init(logLevel: Int = 0, isCancelled: (@Sendable () -> Bool)? = nil) {
         self.logLevel = logLevel
@@ -27,6 +31,9 @@ package func verify(
 ) -> (outcome: VerificationOutcome, log: String) {
     var verifier = Verification(image, context)
     verifier.isCancelled = options.isCancelled
+    #if DEBUG
+        verifier.provesNothing = options.provesNothing
+    #endif
     if options.logLevel > 0 { verifier.watch(logLevel: options.logLevel) }
     do {
         let program = try verifier.run()
@@ -52,6 +59,9 @@ struct Verification {
     var isCancelled: (@Sendable () -> Bool)?
     var budget: Int?
     var memoryLimit: Int?
+    #if DEBUG
+        var provesNothing = false
+    #endif
 
     init(_ image: ProgramImage, _ context: ProgramContext) {
         self.image = image
@@ -61,6 +71,9 @@ struct Verification {
     mutating func run() throws(Rejection) -> VerifiedProgram {
         let flow = try ControlFlow(image, failure: &failure)
         let signature = try Signature(context)
+        #if DEBUG
+            if provesNothing { return unproved(flow, signature) }
+        #endif
         let liveness = Liveness(image, flow, mainReturnsValue: signature.result != .void)
         var explorer = Explorer(image, context, flow, liveness, signature)
         explorer.isPruningOff = isPruningOff

@@ -113,8 +113,4 @@ enum { OPS_CPU_BMI2 = 1, OPS_CPU_MOVBE = 2, OPS_CPU_LSE = 4 };
 /// Returns the landlock ABI in force (0: the kernel has none, the system call filter alone holds), or -1 with errno.
 int ops_enter_sandbox(void);
 
-/// For a test of it, since Swift imports neither: fork (the child ends at once), and ptrace(PTRACE_ATTACH).
-int ops_fork(void);
-int ops_attach(int pid);
-
 #endif

@@ -5,7 +5,11 @@ import Verifier
 func judge(
     _ image: ProgramImage, in context: ProgramContext, isCancelled: (@Sendable () -> Bool)? = nil
 ) throws(OpsError) -> VerifiedProgram {
-    let outcome = verify(image, in: context, options: VerificationOptions(isCancelled: isCancelled)).outcome
+    var options = VerificationOptions(isCancelled: isCancelled)
+    #if DEBUG
+        options.provesNothing = VerifierSwitch.isOff(for: image.name)
+    #endif
+    let outcome = verify(image, in: context, options: options).outcome
     if let isCancelled, isCancelled() {
         throw OpsError(
             "cancelled", errno: OpsError.ecanceled, "program '\(image.name)': verification was cancelled",
