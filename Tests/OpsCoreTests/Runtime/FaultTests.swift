@@ -10,8 +10,7 @@ import Testing
 struct FaultTests {
     /// Mappings and descriptors of code memory whose name contains `name`.
     private func codeMappings(_ name: String) throws -> Int {
-        let maps = try String(contentsOfFile: "/proc/self/maps", encoding: .utf8)
-        let mapped = maps.split(separator: "\n").filter { $0.contains("memfd:opsd:\(name)") }.count
+        let mapped = try OwnMappings.lines(containing: "memfd:opsd:\(name)").count
         let descriptors = try FileManager.default.contentsOfDirectory(atPath: "/proc/self/fd").filter {
             entry in
             let target = try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/fd/\(entry)")
@@ -41,6 +40,7 @@ struct FaultTests {
             let policy = try PolicyRuntime(configure: { $0.cachedObjectsMax = 0 })
             do {
                 let info = try #require(try policy.runtime.register(bytes, name: "flt\(name).bpf.o").first)
+                #expect(try codeMappings("flt\(name)") > 0)
                 try policy.runtime.unregister(.id(info.id))
                 try policy.expectNothingLeft("call \(call)")
                 return true
