@@ -61,6 +61,7 @@ public final class StructOpsLink: Sendable {
             current.withLock { $0.map = nil }
             throw map.located(error, nil)
         }
+        map.linkIDs.withLock { $0.append(id) }
     }
 
     /// Moves to another map. `new` comes with a reference, which the link takes over. A trial that goes on is over. With
@@ -77,6 +78,8 @@ public final class StructOpsLink: Sendable {
             current.fallback = onTrial ? old : nil
             return before
         }
+        old.forgetLink(id)
+        new.linkIDs.withLock { $0.append(id) }
         dropped?.put()
         if !onTrial { old.put() }
     }
@@ -125,6 +128,7 @@ public final class StructOpsLink: Sendable {
             }
             return (current.observers, current.fallback)
         }
+        map.forgetLink(id)
         map.put()
         fallback?.put()
         if let ejection { core.note(ejection) }
@@ -152,4 +156,8 @@ public final class StructOpsLink: Sendable {
         core.memory.refund(RuntimeCore.linkBytes, to: uid)
         core.attach.enqueue { self.detach() }
     }
+}
+
+extension StructOpsMap {
+    fileprivate func forgetLink(_ id: UInt32) { linkIDs.withLock { $0.removeAll { $0 == id } } }
 }

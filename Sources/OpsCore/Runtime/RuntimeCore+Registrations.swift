@@ -97,8 +97,10 @@ extension RuntimeCore {
         }
     }
 
+    /// The links that a map is attached by and that have a handle, by ascending id.
     func links(to map: StructOpsMap) -> [StructOpsLink] {
-        withTables { Array($0.links.values) }.filter { $0.map === map }.sorted { $0.id < $1.id }
+        let ids = map.linkIDs.withLock { $0.sorted() }
+        return withTables { tables in ids.compactMap { tables.links[$0] } }
     }
 
     func detachAndRelease(_ link: StructOpsLink) throws(OpsError) {
@@ -128,13 +130,12 @@ extension RuntimeCore {
 
     /// By ascending id.
     func selected(_ selector: RegistrationSelector?) -> [StructOpsMap] {
-        let all = withTables { $0.structOps.values.sorted { $0.id < $1.id } }
         switch selector {
-        case nil: return all
-        case .id(let id): return all.filter { $0.id == id }
+        case nil: return withTables { Array($0.structOps.values) }.sorted { $0.id < $1.id }
+        case .id(let id): return map(id).map { [$0] } ?? []
         case .name(let name):
             let cut = name.cut(toBytes: 15)
-            return all.filter { $0.name == cut }
+            return withTables { $0.structOps.values.filter { $0.name == cut } }.sorted { $0.id < $1.id }
         }
     }
 

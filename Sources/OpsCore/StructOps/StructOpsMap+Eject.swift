@@ -6,10 +6,7 @@ extension StructOpsMap {
     /// - Parameter details: kept with the record as it is, for people: what the subsystem's objects looked like.
     public func eject(kind: String, reason: String, details: String? = nil) {
         core.attach.enqueue { [self] in
-            let links = core.withTables { tables in
-                tables.links.values.filter { $0.map === self }.sorted { $0.id < $1.id }
-            }
-            for link in links {
+            for link in core.links(to: self) {
                 let record = record(kind, reason, link: link, details)
                 if !link.rollBack(record) { link.detach(by: record) }
             }

@@ -29,6 +29,9 @@ public final class StructOpsMap: Sendable {
     /// The same as C sees it.
     let kvalue: ValueBuffer
     let content = Mutex(Content())
+    /// Ids of the links that it is attached by: with many registrations nobody should search all links for them. Ids, for
+    /// a link holds its map.
+    let linkIDs = Mutex<[UInt32]>([])
 
     /// What the current value holds on to.
     struct Content: Sendable {
