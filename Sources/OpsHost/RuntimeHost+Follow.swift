@@ -63,8 +63,7 @@ extension RuntimeHost {
         _ name: String?, of info: MapInfo
     ) throws(Refusal) -> (_ bytes: [UInt8]) -> JSONValue? {
         guard let name else { return { _ in nil } }
-        let btf = runtime.programs().first { $0.objectID == info.objectID }
-            .flatMap { try? runtime.program($0.id).image.btf }
+        let btf = try? runtime.types(ofObject: info.objectID)
         guard let btf, let type = btf.composite(named: name) else {
             throw Refusal(
                 "not-found", errno: 2, "the object of map \(info.id) has no struct '\(name)'",

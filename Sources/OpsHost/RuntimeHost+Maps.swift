@@ -67,9 +67,7 @@ extension RuntimeHost {
 
     /// The object's own types, which any of its programs knows.
     private func elementTypes(of info: MapInfo) -> ElementTypes {
-        guard let program = runtime.programs().first(where: { $0.objectID == info.objectID }),
-            let btf = (try? runtime.program(program.id))?.image.btf
-        else { return ElementTypes() }
+        guard let btf = try? runtime.types(ofObject: info.objectID) else { return ElementTypes() }
         let types = try? runtime.withMap(info.id) { map throws(OpsError) in
             (map.description.keyType, map.description.valueType)
         }

@@ -30,7 +30,8 @@ package import Verifier
     package let layout: InstanceLayout
     package let configuration: Configuration
     /// The object's, which the maps' types refer to.
-    package let btf: BTF?
+    package private(set) lazy var btf: BTF? = types()
+    private let types: () -> BTF?
     /// By map index, as in `layout.slots`.
     package let maps: [RuntimeMap]
     /// The instance block: compiled code's block register, helpers' sixth argument.
@@ -63,12 +64,14 @@ package import Verifier
     /// - Parameters:
     ///   - maps: the object's map table.
     ///   - contents: first values of `.data` and the like by map index; frozen maps bring theirs as `constants`.
-    ///   - btf: the object's, which the maps' value types refer to.
+    ///   - btf: the object's, which the maps' value types refer to; may be nil if no value has special fields.
+    ///   - types: reads the object's types for those who want to look; nil: `btf` is all there is.
     ///   - layout: the one the code was compiled for; nil makes it.
     /// - Throws: what map creation answers (EINVAL, E2BIG, `unsupported`); ENOMEM; EINVAL for contents that do not fit.
     package init(
         maps descriptions: [MapDescription], contents: [Int: [UInt8]] = [:], btf: BTF? = nil,
-        layout: InstanceLayout? = nil, arena: Arena? = nil, configuration: Configuration = Configuration()
+        types: (() -> BTF?)? = nil, layout: InstanceLayout? = nil, arena: Arena? = nil,
+        configuration: Configuration = Configuration()
     ) throws(OpsError) {
         let made = try InstanceLayout.make(for: descriptions, cpus: configuration.cpus)
         if let layout, layout != made {
@@ -87,7 +90,7 @@ package import Verifier
         try factory.fill(descriptions, with: contents)
 
         self.layout = made
-        self.btf = btf
+        self.types = types ?? { btf }
         self.configuration = configuration
         self.arena = arena
         trace = TraceRing(capacity: configuration.traceLineCount)

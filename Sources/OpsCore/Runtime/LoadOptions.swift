@@ -32,6 +32,11 @@ public struct LoadOptions: Sendable {
         self.loadedAt = loadedAt
         self.isCancelled = isCancelled
     }
+
+    /// What decides the code: nobody's load, and none that can be cancelled.
+    var kept: LoadOptions {
+        LoadOptions(profile: profile, kconfig: kconfig, globals: globals, maps: maps, keepGoing: keepGoing)
+    }
 }
 
 /// The ids that a registration had, and gets again when it is restored.

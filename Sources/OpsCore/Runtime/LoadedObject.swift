@@ -83,7 +83,7 @@ final class LoadedProgram: Sendable {
     var name: String { prepared.name.cut(toBytes: 15) }
     var attachment: ProgramAttachment { prepared.attachment }
     /// `tcp_congestion_ops.ssthresh`.
-    var contextName: String { prepared.verified.contextName }
+    var contextName: String { prepared.contextName }
 }
 
 /// A map of a loaded object.

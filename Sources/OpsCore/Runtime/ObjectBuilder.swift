@@ -19,15 +19,17 @@ struct ObjectBuilder {
         let helpers = target.owner.helperTable()
 
         var programs: [PreparedProgram] = []
-        var compiled: [CompiledProgram] = []
+        var symbols: [[CodeSymbol]] = []
         // By index in `linked.programs`: index here, or why it was refused.
         var results: [Result<Int, OpsError>] = []
         for outcome in prepareAll(layout: layout, helpers: helpers) {
             switch outcome {
-            case .success(let prepared):
+            case .success(let (verified, prepared)):
                 results.append(.success(programs.count))
                 programs.append(prepared)
-                compiled.append(prepared.compiled)
+                if !CodeTools.requested.tools.isEmpty {
+                    symbols.append(prepared.compiled.symbols(of: verified.image))
+                }
             case .failure(var error):
                 error.location.object = error.location.object ?? name
                 guard options.keepGoing, error.errno != OpsError.ecanceled else { throw error }
@@ -38,17 +40,26 @@ struct ObjectBuilder {
         do {
             code = try core.measure(.publish) { () throws(CodeMemoryError) in
                 try CodeUnit(
-                    compiled, name: "opsd:\(linked.name)",
-                    symbols: CodeTools.requested.tools.isEmpty ? [] : programs.map(\.symbols))
+                    programs.map(\.compiled), name: "opsd:\(linked.name)", symbols: symbols)
             }
         } catch {
             throw OpsError("memory", errno: error.errno, "code of object '\(name)': \(error)")
         }
         return PreparedObject(
-            name: name, sha256: core.measure(.hash) { digest.wait() }, image: image, license: linked.license,
-            target: target.profile.btf, btf: linked.btf, maps: maps, contents: contents(), layout: layout,
-            programs: programs,
+            name: name, sha256: core.measure(.hash) { digest.wait() }, image: image, options: options.kept,
+            license: linked.license, target: target.profile.btf,
+            btf: maps.contains { SpecialFields(of: $0, in: linked.btf) != SpecialFields() }
+                ? linked.btf : nil,
+            maps: maps, contents: contents(), layout: layout, programs: programs,
             structOps: try structOps(results), mismatched: mismatched(spec), code: code)
+    }
+
+    /// The programs of `build`, in the same order: the one step that is worth repeating to look at them.
+    func verified() throws(OpsError) -> [VerifiedProgram] {
+        let layout = try InstanceLayout.make(for: linked.maps.map(\.creatable))
+        return prepareAll(layout: layout, helpers: target.owner.helperTable()).compactMap { outcome in
+            if case .success(let (verified, _)) = outcome { verified } else { nil }
+        }
     }
 
     private func contents() -> [Int: [UInt8]] {
@@ -59,6 +70,8 @@ struct ObjectBuilder {
         return contents
     }
 
+    private typealias Outcome = (verified: VerifiedProgram, prepared: PreparedProgram)
+
     /// Below this a second thread takes longer to wake than the work takes.
     private static let insnsWorthAThread = 128
 
@@ -66,8 +79,8 @@ struct ObjectBuilder {
     /// longest first, so that both end at about the same time.
     private func prepareAll(
         layout: InstanceLayout, helpers: HelperTable
-    ) -> [Result<PreparedProgram, OpsError>] {
-        @Sendable func prepared(_ index: Int) -> Result<PreparedProgram, OpsError> {
+    ) -> [Result<Outcome, OpsError>] {
+        @Sendable func prepared(_ index: Int) -> Result<Outcome, OpsError> {
             Result { () throws(OpsError) in
                 try prepare(linked.programs[index], layout: layout, helpers: helpers)
             }
@@ -77,7 +90,7 @@ struct ObjectBuilder {
             return linked.programs.indices.map(prepared)
         }
         let waiting = Mutex(counts.indices.sorted { counts[$0] < counts[$1] })
-        let outcomes = Mutex([Result<PreparedProgram, OpsError>?](repeating: nil, count: counts.count))
+        let outcomes = Mutex([Result<Outcome, OpsError>?](repeating: nil, count: counts.count))
         SideThread.shared.runBeside {
             while let index = waiting.withLock({ $0.popLast() }) {
                 let outcome = prepared(index)
@@ -89,7 +102,7 @@ struct ObjectBuilder {
 
     private func prepare(
         _ program: LinkedProgram, layout: InstanceLayout, helpers: HelperTable
-    ) throws(OpsError) -> PreparedProgram {
+    ) throws(OpsError) -> Outcome {
         let attachment = program.attachment(in: target.profile.btf)
         let type = target.profile.types.first { $0.ref == attachment.type }
         let context = try RegisteredType.context(
@@ -105,10 +118,10 @@ struct ObjectBuilder {
             contextSlots: context.slotCount)
         do {
             let compiled = try core.measure(.compile) { () throws(JITError) in try compile(request) }
-            return PreparedProgram(
-                name: program.image.name, section: program.image.section, attachment: attachment,
-                typeName: program.member?.structName, memberName: program.member?.memberName,
-                verified: verified, compiled: compiled)
+            let prepared = PreparedProgram(
+                verified, compiled, attachment: attachment, typeName: program.member?.structName,
+                memberName: program.member?.memberName)
+            return (verified, prepared)
         } catch {
             throw OpsError(
                 "unsupported", errno: OpsError.eopnotsupp, "program '\(program.image.name)': \(error)",

@@ -89,22 +89,17 @@ extension LoadedProgram {
     var info: ProgramInfo {
         let program = prepared
         return ProgramInfo(
-            id: id, name: name, fullName: program.name, tag: programTag(program.verified.image.insns),
+            id: id, name: name, fullName: program.name, tag: program.tag,
             section: program.section, type: program.typeName, member: program.memberName,
-            insnCount: program.verified.image.insns.count, jitedBytes: program.compiled.code.count,
-            bound: program.verified.bound, processed: program.verified.processed, mapIDs: usedMapIDs,
+            insnCount: program.insnCount, jitedBytes: program.compiled.code.count,
+            bound: program.bound, processed: program.processed, mapIDs: usedMapIDs,
             btfID: object.prepared.target.id, objectID: object.id, uid: object.uid, loadedAt: object.loadedAt,
-            isGPLCompatible: program.verified.image.isGPLCompatible)
+            isGPLCompatible: program.isGPLCompatible)
     }
 
     /// Maps that its instructions name.
     private var usedMapIDs: [UInt32] {
-        var indices: Set<Int> = []
-        for insn in prepared.verified.image.insns
-        where insn.isWideLoad && (insn.src == PseudoLoad.mapFD || insn.src == PseudoLoad.mapValue) {
-            indices.insert(Int(insn.imm))
-        }
-        return indices.sorted().filter(object.mapIDs.indices.contains).map { object.mapIDs[$0] }
+        prepared.mapIndices.filter(object.mapIDs.indices.contains).map { object.mapIDs[$0] }
     }
 }
 

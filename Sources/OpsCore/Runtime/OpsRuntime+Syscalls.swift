@@ -1,3 +1,4 @@
+package import BPF
 package import JIT
 package import Verifier
 
@@ -66,12 +67,24 @@ extension OpsRuntime {
         return try map.object.prime.with { instance throws(OpsError) in try body(instance.maps[map.index]) }
     }
 
-    /// A loaded program as it was verified and compiled, for `prog dump`.
+    /// A loaded program as it was verified, for `prog dump`. Its object is verified again: nobody else needs the result.
     package func program(_ id: UInt32) throws(OpsError) -> VerifiedProgram {
         guard let program = core.program(id) else {
             throw OpsError("not-found", errno: OpsError.enoent, "there is no program \(id)")
         }
-        return program.prepared.verified
+        let verified = try core.verified(program.object.prepared)
+        guard verified.indices.contains(program.index) else {
+            throw OpsError("internal", errno: OpsError.efault, "program \(id) cannot be verified again")
+        }
+        return verified[program.index]
+    }
+
+    /// The types of a loaded object. - Throws: ENOENT.
+    package func types(ofObject id: UInt32) throws(OpsError) -> BTF? {
+        guard let object = core.withTables({ $0.objects[id] }) else {
+            throw OpsError("not-found", errno: OpsError.enoent, "there is no object \(id)")
+        }
+        return object.prepared.types
     }
 
     package func compiledProgram(_ id: UInt32) throws(OpsError) -> CompiledProgram {

@@ -15,6 +15,20 @@ struct Preparation {
         let key = key
         if let known = core.cache.find(key, bytes) { return known }
         let digest = ObjectDigest(of: bytes)
+        let (spec, target, linked) = try linked()
+        let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
+        let prepared = try builder.build(name: name, digest: digest, image: bytes, spec: spec)
+        core.cache.insert(prepared, for: key)
+        return prepared
+    }
+
+    /// The programs of an object that was prepared so, as they were verified.
+    func verified() throws(OpsError) -> [VerifiedProgram] {
+        let (_, target, linked) = try linked()
+        return try ObjectBuilder(core: core, target: target, linked: linked, options: options).verified()
+    }
+
+    private func linked() throws(OpsError) -> (ObjectSpec, LinkTarget, LinkedObject) {
         let spec = try core.measure(.parse) { () throws(OpsError) in try Self.parse(bytes, name: name) }
         let target = try core.target(for: spec, profile: options.profile, wanted: options.maps)
 
@@ -26,10 +40,7 @@ struct Preparation {
                     kconfig: options.kconfig, globals: options.globals, selection: selection,
                     keepsGoing: options.keepGoing))
         }
-        let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
-        let prepared = try builder.build(name: name, digest: digest, image: bytes, spec: spec)
-        core.cache.insert(prepared, for: key)
-        return prepared
+        return (spec, target, linked)
     }
 
     private var key: PreparedKey {

@@ -6,14 +6,20 @@ import Verifier
 ///
 /// Immutable, owns no ids and no instance data. What was refused is kept with the reason, so that a load that keeps
 /// going can use the rest.
+///
+/// It holds what runs, and the file. What can be read out of the file again for those who want to look (types, verified
+/// instructions with their source lines) is ten times as much, and so is made when asked for.
 final class PreparedObject: Sendable {
     let name: String
     /// Lower-case hex.
     let sha256: String
-    /// The file itself, to make the object again with other values in it.
+    /// The file itself, to make the object again, also with other values in it.
     let image: [UInt8]
+    /// As it was made with.
+    let options: LoadOptions
     let license: String
     let target: RegisteredBTF
+    /// The object's own types, if a value of its maps has fields that an instance must know of; else see `types`.
     let btf: BTF?
     let maps: [MapDescription]
     /// First values of maps that are not constants, by map index.
@@ -26,14 +32,15 @@ final class PreparedObject: Sendable {
     let code: CodeUnit
 
     init(
-        name: String, sha256: String, image: [UInt8], license: String, target: RegisteredBTF, btf: BTF?,
-        maps: [MapDescription],
-        contents: [Int: [UInt8]], layout: InstanceLayout, programs: [PreparedProgram],
+        name: String, sha256: String, image: [UInt8], options: LoadOptions, license: String,
+        target: RegisteredBTF, btf: BTF?, maps: [MapDescription], contents: [Int: [UInt8]],
+        layout: InstanceLayout, programs: [PreparedProgram],
         structOps: [PreparedStructOps], mismatched: [String: OpsError], code: CodeUnit
     ) {
         self.name = name
         self.sha256 = sha256
         self.image = image
+        self.options = options
         self.license = license
         self.target = target
         self.btf = btf
@@ -45,6 +52,9 @@ final class PreparedObject: Sendable {
         self.mismatched = mismatched
         self.code = code
     }
+
+    /// The object's own types, read again.
+    var types: BTF? { btf ?? (try? Preparation.parse(image, name: name))?.btf }
 }
 
 /// A program that is ready to run.
@@ -55,10 +65,43 @@ struct PreparedProgram: Sendable {
     /// `tcp_congestion_ops`, `ssthresh`.
     var typeName: String?
     var memberName: String?
-    var verified: VerifiedProgram
+    var contextName: String
+    var tag: String
+    var insnCount: Int
+    var bound: UInt64
+    /// Instructions that the verifier has looked at.
+    var processed: Int
+    var isGPLCompatible: Bool
+    var uses: ProgramUses
+    /// Maps that its instructions name, ascending.
+    var mapIndices: [Int]
     var compiled: CompiledProgram
 
-    var symbols: [CodeSymbol] { compiled.symbols(of: verified.image) }
+    init(
+        _ verified: VerifiedProgram, _ compiled: CompiledProgram, attachment: ProgramAttachment,
+        typeName: String?, memberName: String?
+    ) {
+        let image = verified.image
+        name = image.name
+        section = image.section
+        self.attachment = attachment
+        self.typeName = typeName
+        self.memberName = memberName
+        contextName = verified.contextName
+        tag = programTag(image.insns)
+        insnCount = image.insns.count
+        bound = verified.bound
+        processed = verified.processed
+        isGPLCompatible = image.isGPLCompatible
+        uses = verified.uses
+        var maps: Set<Int> = []
+        for insn in image.insns
+        where insn.isWideLoad && (insn.src == PseudoLoad.mapFD || insn.src == PseudoLoad.mapValue) {
+            maps.insert(Int(insn.imm))
+        }
+        mapIndices = maps.sorted()
+        self.compiled = compiled
+    }
 }
 
 /// A struct_ops variable, matched with the type that it initialises.

@@ -1,4 +1,5 @@
 import Synchronization
+import Verifier
 
 /// What the parts of one runtime share: the tables of everything that has an id, and the services around them.
 ///
@@ -14,6 +15,8 @@ final class RuntimeCore: Sendable {
     let ids = IDSource()
     let cache: ObjectCache
     let records = RecordHub()
+    /// The programs of the object that was looked at last: whoever looks at one looks at the next.
+    private let looked = Mutex(Looked())
     private let tables = Mutex(Tables())
 
     init(configuration: OpsRuntime.Configuration) {
@@ -47,6 +50,22 @@ final class RuntimeCore: Sendable {
     func map(_ id: UInt32) -> StructOpsMap? { withTables { $0.structOps[id] } }
     func link(_ id: UInt32) -> StructOpsLink? { withTables { $0.links[id] } }
     func program(_ id: UInt32) -> LoadedProgram? { withTables { $0.programs[id] } }
+
+    private struct Looked: Sendable {
+        weak var object: PreparedObject?
+        var programs: [VerifiedProgram] = []
+    }
+
+    /// By index in `object.programs`.
+    func verified(_ object: PreparedObject) throws(OpsError) -> [VerifiedProgram] {
+        let known = looked.withLock { $0.object === object ? $0.programs : nil }
+        if let known { return known }
+        let preparation = Preparation(
+            core: self, bytes: object.image, name: object.name, options: object.options)
+        let programs = try preparation.verified()
+        looked.withLock { $0 = Looked(object: object, programs: programs) }
+        return programs
+    }
 
     func report(_ event: OpsEvent) { configuration.onEvent(event) }
 }

@@ -106,7 +106,7 @@ extension PreparedObject {
         }
         try check("subsystem", structOps.map(\.type.name), grant.subsystems)
         for program in programs {
-            let uses = program.verified.uses
+            let uses = program.uses
             try check("helper", uses.helpers.map(HelperPrototype.name), grant.helpers, program.name)
             try check("kfunc", uses.kfuncs, grant.kfuncs, program.name)
         }

@@ -160,8 +160,8 @@ import Synchronization
         guard objects[object.id] == nil else { return }
         let prepared = object.prepared
         let instance = try Instance(
-            maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, layout: prepared.layout,
-            arena: arena, configuration: configuration)
+            maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, types: { prepared.types },
+            layout: prepared.layout, arena: arena, configuration: configuration)
         try core.memory.charge(
             instance.memoryCharge, to: uid, for: "an instance of object '\(prepared.name)'")
         guard object.get() else {

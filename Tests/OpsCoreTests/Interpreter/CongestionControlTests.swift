@@ -25,13 +25,14 @@ struct CongestionControlTests {
         let info = try runtime.load(try Self.compile(path), name: "\(path).bpf.o")
         defer { try? runtime.close(object: info.id) }
         let object = try #require(runtime.core.withTables { $0.objects[info.id] }).prepared
+        let verified = try runtime.core.verified(object)
         let types = runtime.core.types.withLock { $0.subsystems.flatMap { $0.profiles[0].types } }
         let type = try #require(types.first { $0.name == "tcp_congestion_ops" })
         #expect(!object.programs.isEmpty)
         for (index, program) in object.programs.enumerated() {
             let member = type.members[program.attachment.memberIndex]
             let run = OpRun(
-                object: object, program: program, body: object.code.body(index),
+                object: object, program: program, verified: verified[index], body: object.code.body(index),
                 function: try #require(member.function), btf: type.btf.types)
             for seed in UInt64(1)...40 {
                 let difference = try run.compare(seed: seed)
@@ -113,6 +114,7 @@ private final class CongestionHost: Subsystem {
 private struct OpRun {
     let object: PreparedObject
     let program: PreparedProgram
+    let verified: VerifiedProgram
     let body: UnsafeRawPointer
     let function: FunctionMember
     let btf: BTF
@@ -149,7 +151,7 @@ private struct OpRun {
         do {
             let instance = try instance(arena, seed)
             let interpreter = try Interpreter(
-                program.verified, on: instance, helpers: Self.helpers, options: try options(arena))
+                verified, on: instance, helpers: Self.helpers, options: try options(arena))
             let r0 = try interpreter.run(slots: slots)
             expected = try outcome(r0, cells, instance)
         } catch let fault as InterpreterFault {
