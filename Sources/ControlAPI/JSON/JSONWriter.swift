@@ -48,8 +48,9 @@ private struct JSONWriter {
         switch value {
         case .null: put("null")
         case .bool(let flag): put(flag ? "true" : "false")
-        case .integer(let number): put(String(number))
-        case .double(let number): put(number.isFinite ? number.description : "null")
+        case .integer(let number): bytes.append(contentsOf: String(number).utf8)
+        case .double(let number):
+            bytes.append(contentsOf: (number.isFinite ? number.description : "null").utf8)
         case .string(let text): writeString(text)
         case .array(let elements):
             writeList("[", "]", count: elements.count) { writer, index in writer.write(elements[index]) }
@@ -65,8 +66,8 @@ private struct JSONWriter {
     private mutating func writeList(
         _ open: StaticString, _ close: StaticString, count: Int, _ item: (inout JSONWriter, Int) -> Void
     ) {
-        put(open.description)
-        guard count > 0 else { return put(close.description) }
+        put(open)
+        guard count > 0 else { return put(close) }
         level += 1
         for index in 0..<count {
             if index > 0 { put(",") }
@@ -75,7 +76,7 @@ private struct JSONWriter {
         }
         level -= 1
         newLine()
-        put(close.description)
+        put(close)
     }
 
     private mutating func newLine() {
@@ -111,11 +112,11 @@ private struct JSONWriter {
         default:
             // A NUL would end the frame early; the others upset terminals.
             let hex = String(byte, radix: 16)
-            put("\\u" + String(repeating: "0", count: 4 - hex.count) + hex)
+            bytes.append(contentsOf: ("\\u" + String(repeating: "0", count: 4 - hex.count) + hex).utf8)
         }
     }
 
-    private mutating func put(_ text: String) {
-        bytes.append(contentsOf: text.utf8)
+    private mutating func put(_ text: StaticString) {
+        text.withUTF8Buffer { bytes.append(contentsOf: $0) }
     }
 }

@@ -61,18 +61,23 @@ package struct Registration: Codable, Equatable, Sendable {
 
     /// As INTERFACES fixes it: `link_id` is there even if null.
     package var json: JSONValue {
-        var json: JSONValue = [
-            "id": .integer(Int64(id)), "name": .string(name), "kernel_struct_ops": .string(kernelStructOps),
-            "ops_name": .string(opsName), "state": .string(state), "refs": .integer(Int64(refs)),
-            "link_id": linkID.map { .integer(Int64($0)) } ?? .null, "object_sha256": .string(objectSha256),
+        var members: [JSONValue.Member] = []
+        members.reserveCapacity(11)
+        members += [
+            .init("id", .integer(Int64(id))), .init("name", .string(name)),
+            .init("kernel_struct_ops", .string(kernelStructOps)), .init("ops_name", .string(opsName)),
+            .init("state", .string(state)), .init("refs", .integer(Int64(refs))),
+            .init("link_id", linkID.map { .integer(Int64($0)) } ?? .null),
+            .init("object_sha256", .string(objectSha256)),
         ]
-        if let variable { json = json.setting("variable", to: .string(variable)) }
-        if let reason { json = json.setting("reason", to: .string(reason)) }
+        if let variable { members.append(.init("variable", .string(variable))) }
+        if let reason { members.append(.init("reason", .string(reason))) }
         if let trial {
-            json = json.setting(
-                "trial", to: ["fallback": .integer(Int64(trial.fallback)), "left_s": .double(trial.leftS)])
+            members.append(
+                .init(
+                    "trial", ["fallback": .integer(Int64(trial.fallback)), "left_s": .double(trial.leftS)]))
         }
-        return json
+        return .object(members)
     }
 }
 

@@ -5,6 +5,15 @@ package struct Reply: Equatable, Sendable {
     package var parameters: JSONValue
     /// More replies to the same call follow.
     package var continues: Bool
+    /// The whole reply as it goes over the socket, without its NUL, where it came so and nobody had to look inside;
+    /// `parameters` are empty then.
+    package private(set) var text: [UInt8]?
+
+    package init(text: [UInt8]) {
+        parameters = [:]
+        continues = false
+        self.text = text
+    }
 
     package init(_ parameters: JSONValue = [:], continues: Bool = false) {
         self.parameters = parameters
@@ -35,6 +44,13 @@ package struct Reply: Equatable, Sendable {
         continues = json["continues"]?.bool ?? false
     }
 
+    /// What a text says; the reply itself, if it is none.
+    package func parsed() -> Reply { text.flatMap { try? Reply(frame: $0) } ?? self }
+
+    /// As one frame, its NUL included.
+    package var frame: [UInt8] { text.map { $0 + [0] } ?? json.frame }
+
+    /// - Precondition: it is no text.
     package var json: JSONValue {
         guard let error else {
             let json: JSONValue = ["parameters": parameters]

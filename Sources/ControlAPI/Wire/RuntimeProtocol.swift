@@ -65,25 +65,37 @@ package enum RuntimeVerb: String, Sendable {
 package enum RuntimeMessage: Equatable, Sendable {
     /// `added` and `removed`: what the request has changed in the registry.
     case answer(serial: Int64, Reply, added: [Registration], removed: [UInt32])
+    /// An answer of which the broker need know nothing but whose it is: it passes the text on. A list of ten thousand
+    /// registrations would hold up its loop for a tenth of a second.
+    case text(serial: Int64, [UInt8])
     /// `serial`: the request that brought it about.
     case event(HostEvent, serial: Int64?)
 
-    package var json: JSONValue {
+    /// With its NUL. JSON, but for `text`: the serial in decimal digits, a space, the reply.
+    package var frame: [UInt8] {
         switch self {
+        case .text(let serial, let reply): return Array("\(serial) ".utf8) + reply + [0]
         case .event(let event, let serial):
             let json: JSONValue = ["event": event.json]
-            return serial.map { json.setting("serial", to: .integer($0)) } ?? json
+            return (serial.map { json.setting("serial", to: .integer($0)) } ?? json).frame
         case .answer(let serial, let reply, let added, let removed):
             var json: JSONValue = ["serial": .integer(serial), "reply": reply.json]
             if !added.isEmpty { json = json.setting("added", to: .array(added.map(\.json))) }
             if !removed.isEmpty {
                 json = json.setting("removed", to: .array(removed.map { .integer(Int64($0)) }))
             }
-            return json
+            return json.frame
         }
     }
 
     package init?(frame: [UInt8]) {
+        if let first = frame.first, (UInt8(ascii: "0")...UInt8(ascii: "9")).contains(first) {
+            guard let space = frame.firstIndex(of: UInt8(ascii: " ")),
+                let serial = Int64(String(decoding: frame[..<space], as: UTF8.self))
+            else { return nil }
+            self = .text(serial: serial, Array(frame[(space + 1)...]))
+            return
+        }
         guard let json = try? JSONValue(parsing: frame, limits: .reply) else { return nil }
         if let event = json["event"] {
             guard let event = try? event.decode(as: HostEvent.self) else { return nil }

@@ -1,6 +1,7 @@
 import ControlAPI
 import Glibc
 import NIOCore
+import NIOPosix
 import Registry
 
 /// Changes of the registry: in the book and on disk before anybody is told.
@@ -211,19 +212,29 @@ extension Broker {
 
     // MARK: Lists
 
-    /// The runtime knows what is in use; what is kept but failed, we know.
-    func listed(_ reply: Reply, _ pending: PendingCall) -> Reply {
+    /// The runtime knows what is in use; what is kept but failed, we know. Its list is taken apart only where something is
+    /// to be added or hidden, and not on the loop.
+    func list(_ pending: PendingCall, _ reply: Reply) {
         guard !unstored.isEmpty || book.hasFailed,
             let selector: Selector = try? pending.call.parameters.decode()
-        else { return reply }
+        else { return pending.finish(reply) }
         let failed = book.select(selector).filter { $0.failure != nil }.map(\.asFailed)
-        guard !unstored.isEmpty || !failed.isEmpty else { return reply }
+        guard !unstored.isEmpty || !failed.isEmpty else { return pending.finish(reply) }
+        let unstored = unstored
+        pool.runIfActive(eventLoop: loop) {
+            Broker.listed(reply.parsed(), selector, hiding: unstored, adding: failed)
+        }.whenComplete { pending.finish((try? $0.get()) ?? reply) }
+    }
+
+    private static func listed(
+        _ reply: Reply, _ selector: Selector, hiding unstored: Set<UInt32>, adding failed: [Registration]
+    ) -> Reply {
         let live: RegistrationsReply? = reply.error == nil ? try? reply.parameters.decode() : nil
         let all = (live?.registrations ?? []).filter { !unstored.contains($0.id) } + failed
         guard !all.isEmpty || selector.isEmpty else {
             return reply.error != nil ? reply : Reply(.notFound(selector))
         }
-        return Reply(RegistrationsReply(all.sorted { $0.id < $1.id }).json)
+        return Reply(text: Reply(RegistrationsReply(all.sorted { $0.id < $1.id }).json).json.utf8())
     }
 }
 

@@ -66,7 +66,7 @@ extension Broker {
         }
         switch pending.method {
         case .simulationRun: return endRun(pending, reply)
-        case .registryList: return pending.finish(listed(reply, pending))
+        case .registryList: return list(pending, reply)
         default: break
         }
         if let entry = pending.removal { return self.removed(entry, pending, reply) }

@@ -188,7 +188,7 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     private func write(_ reply: Reply) {
         guard let channel, !isClosing else { return }
-        let frame = reply.json.frame
+        let frame = reply.frame
         guard broker.answerBytes + frame.count <= Broker.answerBytesMax else {
             // All who do not read have filled the budget together; whoever wants more of it is one of them.
             return close()

@@ -120,6 +120,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             guard let answer = waiting[serial] else { return }
             if !reply.continues { waiting[serial] = nil }
             answer(reply, added, removed)
+        case .text(let serial, let text): waiting.removeValue(forKey: serial)?(Reply(text: text), [], [])
         }
     }
 

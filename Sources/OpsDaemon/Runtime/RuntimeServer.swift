@@ -82,7 +82,11 @@ final class RuntimeServer {
                     let result = try host.handle(request, object: object) {
                         requests.isCancelled(request.serial)
                     }
-                    writer.answer(request.serial, result)
+                    if RuntimeServer.isQuery(request.method) {
+                        writer.send(.text(serial: request.serial, Reply(result.parameters).json.utf8()))
+                    } else {
+                        writer.answer(request.serial, result)
+                    }
                 } catch {
                     writer.send(.answer(serial: request.serial, Reply(error), added: [], removed: []))
                 }
@@ -140,7 +144,7 @@ final class FrameWriter: Sendable {
     }
 
     func send(_ message: RuntimeMessage) {
-        let frame = message.json.frame
+        let frame = message.frame
         descriptor.withLock { descriptor in
             try? UnixSocket.send(frame, to: descriptor)
         }
