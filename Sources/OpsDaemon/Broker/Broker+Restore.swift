@@ -6,7 +6,7 @@ import Registry
 /// A new runtime is filled from the book, under the same ids.
 extension Broker {
     /// Groups whose marks go to disk together.
-    private static let groupsPerMark = 64
+    private static let groupsPerMark = 256
     /// A registration whose restoring ended with the daemon itself this often, lastly alone, is left out.
     private static let attemptsMax = 4
 
@@ -30,7 +30,7 @@ extension Broker {
             for (index, group) in batch.enumerated() {
                 let before = ended
                 plan.append(
-                    RuntimeSupervisor.RestorePlan(ids: group.ids) { [self] in
+                    RuntimeSupervisor.RestorePlan(ids: group.ids, isFirstOfBatch: index == 0) { [self] in
                         guard index == 0 else { return restoreRequest(group) }
                         return storage.markRestoring(attempts, ended: before).flatMap { [self] in
                             restoreRequest(group)

@@ -23,7 +23,13 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     /// Deaths in a row of runtimes that lived less than `quickDeath`.
     private var quickDeaths = 0
     private var startTime = ContinuousClock.now
-    private var restoringIDs: [UInt32] = []
+    /// Groups whose turn has not come.
+    private var toRestore: ArraySlice<RestorePlan> = []
+    /// How many groups are being read or restored.
+    private var groupsUnderWay = 0
+    /// Ids of the groups that the runtime has been asked for, oldest first. It works on the first one: it takes them in this
+    /// order, and gets the next object when it has answered.
+    private var asked: [[UInt32]] = []
     /// What was being restored when the last runtime was killed from outside, which tells nothing of it the first time.
     private var suspectIDs: [UInt32] = []
     private var isPingUnanswered = false
@@ -32,6 +38,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
 
     private static let quickDeath = Duration.seconds(10)
     private static let pingInterval = TimeAmount.seconds(5)
+    /// Groups that are read, or wait, while the runtime works on another, so that it need not wait for the disk.
+    private static let groupsAhead = 4
 
     /// What a runtime is told before anything else.
     var settings: () -> RuntimeSettings? = { nil }
@@ -47,6 +55,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
 
     struct RestorePlan: Sendable {
         var ids: [UInt32]
+        /// Not before all that come earlier have been answered.
+        var isFirstOfBatch: Bool
         /// Reads the object; nil: it cannot be read, which has been dealt with.
         var request: @Sendable () -> EventLoopFuture<RestoreRequest?>
     }
@@ -80,7 +90,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
             case .success:
                 self.configure()
                 self.ping()
-                self.restore(self.plan()[...])
+                self.toRestore = self.plan()[...]
+                self.restoreMore()
             case .failure: kill(process.pid, SIGKILL)
             }
         }
@@ -92,26 +103,37 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         connection?.send(RuntimeVerb.configure.rawValue, parameters) { _, _, _ in }
     }
 
-    /// One group after the other, so that a death tells which one it was.
-    private func restore(_ groups: ArraySlice<RestorePlan>) {
+    /// The runtime restores one group after the other, so that a death tells which one it was.
+    private func restoreMore() {
         guard phase == .restoring, let connection else { return }
-        guard let group = groups.first else {
-            phase = .up
-            suspectIDs = []
-            return onUp()
-        }
-        group.request().whenSuccess { request in
-            guard self.phase == .restoring, self.connection === connection else { return }
-            guard let request else { return self.restore(groups.dropFirst()) }
-            self.restoringIDs = group.ids
-            connection.send(
-                RuntimeVerb.restore.rawValue, request.parameters, object: request.object
-            ) { reply, _, _ in
-                self.restoringIDs = []
-                self.onRestored(RestoreReply(reply, ids: group.ids))
-                self.restore(groups.dropFirst())
+        while let group = toRestore.first, groupsUnderWay < Self.groupsAhead,
+            groupsUnderWay == 0 || !group.isFirstOfBatch
+        {
+            toRestore = toRestore.dropFirst()
+            groupsUnderWay += 1
+            group.request().whenSuccess { request in
+                guard self.phase == .restoring, self.connection === connection else { return }
+                guard let request else { return self.groupEnded() }
+                self.asked.append(group.ids)
+                connection.send(
+                    RuntimeVerb.restore.rawValue, request.parameters, object: request.object
+                ) { reply, _, _ in
+                    self.asked.removeFirst()
+                    self.onRestored(RestoreReply(reply, ids: group.ids))
+                    self.groupEnded()
+                }
             }
         }
+        // What could not be read may have ended the last group in here.
+        guard groupsUnderWay == 0, phase == .restoring else { return }
+        phase = .up
+        suspectIDs = []
+        onUp()
+    }
+
+    private func groupEnded() {
+        groupsUnderWay -= 1
+        restoreMore()
     }
 
     private func died(_ end: RuntimeEnd) {
@@ -121,6 +143,9 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         phase = .down
         isPingUnanswered = false
         restarts += 1
+        let restoringIDs = asked.first ?? []
+        asked = []
+        groupsUnderWay = 0
         onDeath(end)
         if !restoringIDs.isEmpty {
             if end.isFromOutside, !hasHung, suspectIDs != restoringIDs {
@@ -128,7 +153,6 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
             } else {
                 onQuarantine(restoringIDs, end.text)
             }
-            restoringIDs = []
         }
         hasHung = false
         quickDeaths = ContinuousClock.now - startTime < Self.quickDeath ? quickDeaths + 1 : 0
