@@ -47,6 +47,7 @@ bench: deps
 	Benchmarks/netsim
 	Benchmarks/verify
 	Benchmarks/sweep
+	Benchmarks/registry
 
 fuzz: deps
 	Fuzz/run $(FUZZ_SECONDS) $(FUZZ_SEED)
