@@ -12,13 +12,18 @@ DEPS = libsystemd-dev libsqlite3-dev pkg-config
 # The running kernel as judge of BPF programs; needs `make test-deps`.
 JUDGE = .build/verifier-oracle/judge
 
-.PHONY: demo test test-deps judge bench fuzz format install deb deps programs build release
+.PHONY: demo test sanitize test-deps judge bench fuzz format install deb deps programs build release
 
 demo: programs
 	Examples/demo
 
 test: build
 	$(SWIFT) test --parallel
+
+# Before a release: each takes a build of its own, and its tests several times as long as without.
+sanitize: deps
+	Scripts/sanitize thread
+	Scripts/sanitize address
 
 programs: deps
 	$(SWIFT) build --product opsd
