@@ -39,6 +39,9 @@ extension StepList {
         return target
     }
 
+    /// Whether nothing is left between `index` and `target`.
+    func isNext(_ target: Int, after index: Int) -> Bool { nextStep(after: index) == target }
+
     private func nextStep(after index: Int) -> Int { nextStep(from: index + 1) }
 
     /// The first step at or behind `index` that does something.

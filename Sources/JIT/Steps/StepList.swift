@@ -93,6 +93,27 @@ struct StepList {
         return used
     }
 
+    /// Whether machine code still calls something.
+    func makesCalls(_ request: CompileRequest) -> Bool {
+        steps.contains { step in
+            step.kind == .plain && step.insn.isCall
+                && request.inlinedCall(at: Int(step.pc))?.makesCalls ?? true
+        }
+    }
+
+    /// Whether some step, or what it calls, looks into the instance block.
+    func usesBlock(_ facts: [InsnFacts]) -> Bool {
+        steps.contains { step in
+            guard step.kind == .plain else { return false }
+            let insn = step.insn
+            switch insn.opcode {
+            case Opcode.call, Opcode.mayGoto: return true
+            case Opcode.loadImm64: return insn.src != PseudoLoad.constant
+            default: return facts[Int(step.pc)].isProbed
+            }
+        }
+    }
+
     // MARK: Arguments of a fused body
 
     /// Where the kept argument number `index` (of `ContextUse.framedSlots`) is, relative to R10.

@@ -11,7 +11,8 @@ struct RegisterAssignment {
     /// - Parameters:
     ///   - used: bit n, some step names register n.
     ///   - needsScratch: some step wants r9 and r10 for itself.
-    init(used: UInt32, makesCalls: Bool, needsScratch: Bool, sixthArgument: Bool) {
+    ///   - usesBlock: some step wants the instance block in r12.
+    init(used: UInt32, makesCalls: Bool, needsScratch: Bool, usesBlock: Bool, sixthArgument: Bool) {
         machine = [16 of Register](repeating: .r11)
         for register in RegisterMap.machine.indices { machine[register] = RegisterMap.machine[register] }
         var wanted = used & RegisterAssignment.assignable
@@ -20,7 +21,8 @@ struct RegisterAssignment {
             wanted &= ~(1 << UInt32(StepList.sixthArgument))
         }
         let free = RegisterAssignment.candidates(
-            used: used, makesCalls: makesCalls, needsScratch: needsScratch || sixthArgument)
+            used: used, makesCalls: makesCalls, needsScratch: needsScratch || sixthArgument,
+            usesBlock: usesBlock)
         for candidate in RegisterAssignment.order where wanted != 0 && free.contains(candidate) {
             machine[wanted.trailingZeroBitCount] = candidate
             wanted &= wanted - 1
@@ -30,9 +32,12 @@ struct RegisterAssignment {
     }
 
     /// How many virtual registers there is room for.
-    static func virtualRoom(used: UInt32, makesCalls: Bool, needsScratch: Bool, sixthArgument: Bool) -> Int {
+    static func virtualRoom(
+        used: UInt32, makesCalls: Bool, needsScratch: Bool, usesBlock: Bool, sixthArgument: Bool
+    ) -> Int {
         let room = candidates(
-            used: used, makesCalls: makesCalls, needsScratch: needsScratch || sixthArgument
+            used: used, makesCalls: makesCalls, needsScratch: needsScratch || sixthArgument,
+            usesBlock: usesBlock
         ).count
         let own = (used >> 6 & 0xf).nonzeroBitCount
         return min(room - own, Step.virtualRegisters.count - (sixthArgument ? 1 : 0))
@@ -40,14 +45,16 @@ struct RegisterAssignment {
 
     /// R6–R9 and the virtual registers, as bits.
     private static let assignable: UInt32 = 0xfbc0
-    /// Best first. Never r11 (always scratch), r12 (the block), rsp, or rax (R0).
+    /// Best first. Never r11 (always scratch), rsp, or rax (R0).
     private static let order: [Register] = [
-        .r9, .r10, .r8, .rcx, .rdx, .rsi, .rdi, .rbx, .r13, .r14, .r15, .rbp,
+        .r9, .r10, .r8, .rcx, .rdx, .rsi, .rdi, .rbx, .r13, .r14, .r15, .rbp, .r12,
     ]
-    private static let kept: RegisterSet = [.rbx, .r13, .r14, .r15, .rbp]
+    private static let kept: RegisterSet = [.rbx, .r12, .r13, .r14, .r15, .rbp]
 
-    private static func candidates(used: UInt32, makesCalls: Bool, needsScratch: Bool) -> RegisterSet {
-        var set = kept
+    private static func candidates(
+        used: UInt32, makesCalls: Bool, needsScratch: Bool, usesBlock: Bool
+    ) -> RegisterSet {
+        var set: RegisterSet = usesBlock ? [.rbx, .r13, .r14, .r15, .rbp] : kept
         if makesCalls || needsScratch { return set }
         set.insert(.r9)
         set.insert(.r10)

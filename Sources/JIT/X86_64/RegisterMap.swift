@@ -9,7 +9,7 @@ enum RegisterMap {
         .rbx, .r13, .r14, .r15,  // R6–R9
         .rbp,  // R10, the frame
     ]
-    /// The instance block, in every body.
+    /// The instance block, in every body that uses it; others may keep values there.
     static let block = Register.r12
     /// Free between BPF instructions, lost at calls. r9 also carries the block into helpers, as their sixth argument.
     static let scratch1 = Register.r11

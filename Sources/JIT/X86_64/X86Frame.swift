@@ -18,7 +18,7 @@ struct X86Frame {
     /// Of the stack below R10, for programs that may read what they have not written.
     private let clearedBytes: Int
     /// In this order.
-    private static let pushed: [Register] = [.rbx, .rbp, .r13, .r14, .r15]
+    private static let pushed: [Register] = [.rbx, .rbp, .r12, .r13, .r14, .r15]
 
     /// - Parameters:
     ///   - stackBytes: below R10, kept arguments included; 0 where no step names R10.

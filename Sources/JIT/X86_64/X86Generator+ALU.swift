@@ -4,11 +4,11 @@ import BPF
 extension X86Generator {
     mutating func emitALU(_ insn: Decoded, _ width: Width, at pc: Int) throws(JITError) {
         if emitRotate(shifting: insn, width) { return }
-        free(insn.dst)
+        if insn.operation == Opcode.mov { return try emitMove(insn, width, at: pc) }
+        if !isChangedLoad(insn) { free(insn.dst) }
         // Where nobody looks at the upper half of a result, the shorter instruction will do.
         let enough: Width = live.holdsUpper(insn.dst) ? width : .b32
         switch insn.operation {
-        case Opcode.mov: try emitMove(insn, width, at: pc)
         case Opcode.add: emitAdd(insn, enough)
         case Opcode.sub: emitSubtract(insn, enough)
         case Opcode.and: emitAnd(insn, enough)
@@ -30,6 +30,19 @@ extension X86Generator {
         }
     }
 
+    /// A load that may become half of a read-modify-write: it goes on waiting, and with it whoever wants what its machine
+    /// register holds, such as the address of the store. If it does not, settling it makes way for it.
+    @inline(__always)
+    private func isChangedLoad(_ insn: Decoded) -> Bool {
+        guard isPending(insn.dst), pending[Int(insn.dst)].kind == .load,
+            pending[Int(insn.dst)].dependencies & pendingSet & ~(1 << UInt32(insn.dst)) == 0
+        else { return false }
+        switch insn.operation {
+        case Opcode.add, Opcode.sub, Opcode.and, Opcode.or, Opcode.xor: return true
+        default: return false
+        }
+    }
+
     /// The machine register of a step register that is read and written, holding its value.
     mutating func overwrite(_ register: UInt8) -> Register {
         settle(register)
@@ -40,11 +53,7 @@ extension X86Generator {
 
     private mutating func emitMove(_ insn: Decoded, _ width: Width, at pc: Int) throws(JITError) {
         guard insn.usesRegister else {
-            return define(
-                insn.dst,
-                .constant(
-                    width == .b64
-                        ? UInt64(bitPattern: Int64(insn.imm)) : UInt64(UInt32(bitPattern: insn.imm))))
+            return define(insn.dst, .folded(UInt64(bitPattern: Int64(insn.imm)), width))
         }
         switch insn.offset {
         case 0: copy(insn, width)
@@ -57,11 +66,12 @@ extension X86Generator {
 
     private mutating func copy(_ insn: Decoded, _ width: Width) {
         let dst = insn.dst, src = insn.src
+        makeWay(for: dst, from: src)
         let isCut = width == .b32 && live.holdsUpper(dst) && !knowledge.isNarrow(src, at: index)
         if isPending(src) {
             // A value that is cheap to make is made twice rather than kept; one that goes away moves on.
             let value = pending[Int(src)]
-            let isCheap = value.kind == .constant || value.kind == .address
+            let isCheap = value.kind == .constant || value.kind == .address && !isRotated(value, dst, src)
             if isCheap || src == dst || isDead(src) && value.operand != dst,
                 let copied = isCut ? value.cut() : value
             {
@@ -70,12 +80,22 @@ extension X86Generator {
             settle(src)
         }
         if src == dst, !isCut { return }
-        if src == 10, isCut { return define(dst, .address(of: 10, isNarrow: true)) }
         define(dst, .copy(of: src, isNarrow: isCut))
+    }
+
+    /// Whether the copy of a sum is half of a rotate (`emitRotate(shifting:)`), which wants it in a register.
+    @inline(__always)
+    private func isRotated(_ value: Pending, _ copy: UInt8, _ source: UInt8) -> Bool {
+        guard !value.isCopy, live.holds(source), index + 1 < list.steps.count else { return false }
+        let insn = list.steps[index + 1].insn
+        return list.steps[index + 1].kind == .plain && insn.dst == copy && !insn.usesRegister
+            && (insn.instructionClass == .alu64 || insn.instructionClass == .alu)
+            && (insn.operation == Opcode.lsh || insn.operation == Opcode.rsh)
     }
 
     private mutating func emitSignExtension(_ insn: Decoded, from: Width, to width: Width) {
         let dst = insn.dst, src = insn.src
+        free(dst)
         // A load with sign extends to all 64 bits.
         let mayFill = width == .b64 || !live.holdsUpper(dst)
         if mayFill, isPending(src), src == dst || isDead(src), pending[Int(src)].kind == .load,
@@ -106,7 +126,11 @@ extension X86Generator {
         if !insn.usesRegister { return add(insn.imm, to: dst, width) }
         if let constant = constant(src, width) { return add(constant, to: dst, width) }
         if emitUpdate(.add, insn, width) { return }
-        if isPending(src), pending[Int(src)].kind != .address { return emitBinary(.add, insn, width) }
+        if isPending(src), pending[Int(src)].kind != .address {
+            // One load is an operand; what else must be computed can still be the index of an address.
+            if foldableLoad(src, width) != nil { return emitBinary(.add, insn, width) }
+            settle(src)
+        }
         wantSum(dst, width)
         wantSum(src, width)
         if value(dst).adding(value(src)) == nil {
@@ -241,10 +265,6 @@ extension X86Generator {
 }
 
 extension Pending {
-    static func address(of register: UInt8, isNarrow: Bool) -> Pending {
-        .copy(of: register, isNarrow: isNarrow)
-    }
-
     static func folded(_ value: UInt64, _ width: Width) -> Pending {
         .constant(width == .b64 ? value : value & 0xffff_ffff)
     }

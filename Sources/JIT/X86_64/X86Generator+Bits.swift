@@ -74,7 +74,10 @@ extension X86Generator {
             return define(dst, .folded(shifted(operation, pending[Int(dst)].constant, count, width), width))
         }
         switch operation {
-        case .shl: if let value = shiftedLeft(dst, count, width) { return define(dst, value) }
+        case .shl:
+            // As an index, what must be computed first is scaled for nothing.
+            if count <= 3, shiftedLeft(dst, count, width) == nil { settle(dst) }
+            if let value = shiftedLeft(dst, count, width) { return define(dst, value) }
         case .shr: if let value = shiftedRight(dst, count, width) { return define(dst, value) }
         default: if emitFieldSignExtension(dst, count, width) { return }
         }
@@ -99,16 +102,21 @@ extension X86Generator {
 
     @inline(__always)
     private func shiftedLeft(_ dst: UInt8, _ count: UInt8, _ width: Width) -> Pending? {
-        guard let copy = plain(dst, width) else { return nil }
-        guard count <= 3 else { return .shiftLeft(copy.base, by: count, isNarrow: width == .b32) }
-        var value = copy
-        value.index = copy.base
-        if count > 1 {
-            value.base = Pending.noRegister
-            value.scale = 1 << count
+        guard count > 3 else {
+            return (plain(dst, width) ?? term(dst, width))?.scaled(by: count, isNarrow: width == .b32)
         }
-        value.isNarrow = width == .b32
-        return value
+        return plain(dst, width).map { .shiftLeft($0.base, by: count, isNarrow: width == .b32) }
+    }
+
+    /// A register and a displacement, which are scaled together.
+    @inline(__always)
+    private func term(_ register: UInt8, _ width: Width) -> Pending? {
+        guard isPending(register) else { return nil }
+        let value = pending[Int(register)]
+        let isTerm =
+            value.kind == .address && value.index == Pending.noRegister && value.base < 10
+            && (width == .b32 || !value.isNarrow)
+        return isTerm ? value : nil
     }
 
     @inline(__always)
@@ -274,6 +282,23 @@ extension Pending {
         }
     }
     fileprivate var leftBase: UInt8 { kind == .shiftLeft ? base : index }
+}
+
+extension Pending {
+    /// (base + displacement) << count, if an address can say that.
+    fileprivate func scaled(by count: UInt8, isNarrow: Bool) -> Pending? {
+        let (product, overflow) = displacement.multipliedReportingOverflow(by: 1 << Int32(count))
+        guard !overflow else { return nil }
+        var value = self
+        value.displacement = product
+        value.index = base
+        if count > 1 {
+            value.base = Pending.noRegister
+            value.scale = 1 << count
+        }
+        value.isNarrow = isNarrow
+        return value
+    }
 }
 
 extension UInt64 {

@@ -113,13 +113,20 @@ extension X86Generator {
         // ⌊2^64 × (2^log - d) / d⌋ + 1: m without its top bit. 2^64 - d for log = 64.
         let excess = log == 64 ? 0 &- divisor : (UInt64(1) << log) - divisor
         let low = divisor.dividingFullWidth((high: excess, low: 0)).quotient &+ 1
-        let short = X86Generator.shortReciprocal(of: divisor, log: log)
+        let (early, short) = X86Generator.shortReciprocal(of: divisor, log: log)
         let keepsRAX = target != .rax && isNeeded(0), keepsRDX = target != .rdx && isNeeded(3)
         if keepsRAX { assembler.move(.b64, keptRAX, .rax) }
         if keepsRDX { assembler.move(.b64, keptRDX, .rdx) }
-        assembler.move(.b64, dividend, target)
-        assembler.move(.rax, constant: short?.factor ?? low)
-        assembler.unary(.mul, .b64, dividend)
+        if isModulo || early == 0 { assembler.move(.b64, dividend, target) }
+        if early > 0 {
+            move(.b64, .rax, target)
+            assembler.shift(.shr, .b64, .rax, count: early)
+            assembler.move(.rdx, constant: short?.factor ?? low)
+            assembler.unary(.mul, .b64, .rdx)
+        } else {
+            assembler.move(.rax, constant: short?.factor ?? low)
+            assembler.unary(.mul, .b64, dividend)
+        }
         if let short {
             if short.shift > 0 { assembler.shift(.shr, .b64, .rdx, count: UInt8(short.shift)) }
         } else {
@@ -141,12 +148,27 @@ extension X86Generator {
         if keepsRAX { assembler.move(.b64, .rax, keptRAX) }
     }
 
-    /// The m below 2^64, with its s, for which 2^(64 + s) ≤ m × d ≤ 2^(64 + s) + 2^s.
-    private static func shortReciprocal(of divisor: UInt64, log: UInt64) -> (factor: UInt64, shift: UInt64)? {
+    /// The m below 2^64, with its s, for which 2^(64 + s) ≤ m × d ≤ 2^(64 + s) + 2^s. Where there is none and the divisor
+    /// is even, the dividend is shifted first, by `early`, which leaves so many bits less that have to be exact.
+    private static func shortReciprocal(of divisor: UInt64, log: UInt64) -> (
+        early: UInt8, (factor: UInt64, shift: UInt64)?
+    ) {
+        if let short = reciprocal(of: divisor, spare: 0, log: log) { return (0, short) }
+        let early = UInt64(divisor.trailingZeroBitCount)
+        guard early > 0, let short = reciprocal(of: divisor >> early, spare: early, log: log - early) else {
+            return (0, nil)
+        }
+        return (UInt8(early), short)
+    }
+
+    /// The same for dividends below 2^(64 - spare): 2^(64 + s) ≤ m × d ≤ 2^(64 + s) + 2^(s + spare).
+    private static func reciprocal(of divisor: UInt64, spare: UInt64, log: UInt64) -> (
+        factor: UInt64, shift: UInt64
+    )? {
         for shift in 0..<log {
             let (quotient, remainder) = divisor.dividingFullWidth((high: UInt64(1) << shift, low: 0))
             // ⌈2^(64 + s) / d⌉ exceeds the quotient by what is missing to the next multiple of d.
-            if divisor - remainder <= UInt64(1) << shift {
+            if divisor - remainder <= UInt64(1) << (shift + spare) {
                 return quotient == .max ? nil : (quotient + 1, shift)
             }
         }
@@ -234,13 +256,6 @@ extension X86Generator {
 
     /// Somebody wants what the machine register of `register` holds now, after this step.
     private func isNeeded(_ register: UInt8) -> Bool {
-        if !isPending(register), live.holds(register) { return true }
-        var set = pendingSet
-        while set != 0 {
-            let other = set.trailingZeroBitCount
-            set &= set - 1
-            if pending[other].dependencies & 1 << UInt32(register) != 0 { return true }
-        }
-        return false
+        !isPending(register) && live.holds(register) || isAwaited(register)
     }
 }

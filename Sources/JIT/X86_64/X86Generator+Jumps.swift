@@ -5,7 +5,7 @@ extension X86Generator {
     mutating func emitGoto(_ step: Step) {
         flush(liveness.before[Int(step.target)].registers)
         pendingSet = 0
-        assembler.jump(label(of: Int(step.target)))
+        if !list.isNext(Int(step.target), after: index) { assembler.jump(label(of: Int(step.target))) }
     }
 
     mutating func emitBranch(_ step: Step, _ width: Width) throws(JITError) {
@@ -54,6 +54,11 @@ extension X86Generator {
         live = liveness.after(next, list.steps[next])
         guard live.holds(insn.dst) else { return false }
         free(insn.dst)
+        if emitSelectOfConstants(insn, compared, condition, width) {
+            list.removeArrival(at: over)
+            index = next
+            return true
+        }
         let target = overwrite(insn.dst)
         let isWide = live.holdsUpper(insn.dst)
         var source = RegisterMap.scratch1, selectWidth = isWide ? Width.b64 : .b32
@@ -76,6 +81,31 @@ extension X86Generator {
         assembler.moveIf(taken.inverted, selectWidth, target, source)
         list.removeArrival(at: over)
         index = next
+        return true
+    }
+
+    /// `c ? 3 : 1`: two constants that are not far apart are the condition itself, 0 or 1, scaled and moved.
+    private mutating func emitSelectOfConstants(
+        _ move: Decoded, _ compared: Decoded, _ condition: Condition, _ width: Width
+    ) -> Bool {
+        let dst = move.dst
+        guard !move.usesRegister, move.imm >= 0, let stays = constant(dst, .b64), stays >= 0,
+            compared.dst != dst, !compared.usesRegister || compared.src != dst
+        else { return false }
+        let low = min(stays, move.imm), distance = max(stays, move.imm) - low
+        // The register is cleared before the comparison, which sets the flags.
+        guard [1, 2, 3, 5, 9].contains(distance), !isAwaited(dst) else { return false }
+        let target = machine(dst)
+        isSettled(dst)
+        assembler.clear(target)
+        let taken = emitCompare(compared, condition, width)
+        assembler.setByte(stays > move.imm ? taken : taken.inverted, target)
+        if distance > 1 {
+            let scaled = Memory(target, index: target, scale: UInt8(distance - 1), low)
+            assembler.loadAddress(.b32, target, scaled)
+        } else if low > 0 {
+            assembler.alu(.add, .b32, target, constant: low)
+        }
         return true
     }
 

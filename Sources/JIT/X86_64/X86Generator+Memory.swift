@@ -8,14 +8,15 @@ extension X86Generator {
     mutating func emitLoad(_ insn: Decoded, at pc: Int) throws(JITError) {
         let isSigned = insn.mode == Opcode.modeMemSX
         guard insn.mode == Opcode.modeMem || isSigned else { throw malformed(pc) }
-        free(insn.dst)
         guard facts[pc].isProbed else {
+            makeWay(for: insn.dst, from: insn.src)
             var value = wantPlace(insn.src, insn.offset)
             value.kind = .load
             value.width = insn.width
             value.isSigned = isSigned && insn.width != .b64
             return define(insn.dst, value)
         }
+        free(insn.dst)
         wantAddress(insn.src, insn.offset)
         emitProbedLoad(insn, isSigned: isSigned)
     }
@@ -48,7 +49,6 @@ extension X86Generator {
         guard insn.isWideLoad, pc + 1 < insns.count else {
             throw .unsupported(insn: pc, what: "a packet load (BPF_ABS, BPF_IND)")
         }
-        free(insn.dst)
         let upper = insns[pc + 1].imm
         switch insn.src {
         case PseudoLoad.constant:
@@ -69,6 +69,7 @@ extension X86Generator {
             guard let index = shapes.firstIndex(where: { $0.range.lowerBound == start }),
                 let thunk = thunkLabels[index]
             else { throw malformed(pc) }
+            free(insn.dst)
             isSettled(insn.dst)
             assembler.loadAddress(machine(insn.dst), of: thunk)
         case PseudoLoad.btfID: throw .unsupported(insn: pc, what: "the address of a kernel variable")

@@ -1,8 +1,8 @@
 /// Where values are: in machine registers, or still to be computed.
 ///
 /// Two rules keep `Pending` values true. Before a machine register is written, every other value that needs what it
-/// holds is *settled* (`free`). Before a new value of a register is noted, the same is done for that register, so that
-/// no two values ever wait for each other.
+/// holds is *settled* (`release`). Before a new value of a register is noted, the same is done for that register (`free`)
+/// unless the new value waits for no other (`makeWay`), so that values never wait for each other in a circle.
 extension X86Generator {
     @inline(__always)
     func machine(_ register: UInt8) -> Register { registers.machine[Int(register)] }
@@ -21,6 +21,12 @@ extension X86Generator {
         pending[Int(register)] = value
         pendingSet |= 1 << UInt32(register)
         if !request.options.optimises { settle(register) }
+    }
+
+    /// To be called before a value is made from nothing but the value of `source` and noted for `register`. What others
+    /// need of the machine register may stay there while the new value waits, if that waits for nobody.
+    mutating func makeWay(for register: UInt8, from source: UInt8) {
+        if value(source).dependencies & pendingSet & ~(1 << UInt32(register)) != 0 { free(register) }
     }
 
     /// The machine register of `register` holds its value from here on.
@@ -73,6 +79,17 @@ extension X86Generator {
 
     @inline(__always)
     func isDead(_ register: UInt8) -> Bool { !live.holds(register) }
+
+    /// Whether some value is to be made from what the machine register of `register` holds.
+    func isAwaited(_ register: UInt8) -> Bool {
+        var set = pendingSet
+        while set != 0 {
+            let other = set.trailingZeroBitCount
+            set &= set - 1
+            if pending[other].dependencies & 1 << UInt32(register) != 0 { return true }
+        }
+        return false
+    }
 
     // MARK: Operands
     //

@@ -11,6 +11,7 @@ struct X86Generator: ~Copyable {
     let insns: [Instruction]
     let facts: [InsnFacts]
     let shapes: [SubprogShape]
+    let inlined: InlinedSubprogs
     /// How the main function gets its arguments without a context; nil: R1 is as the program expects it.
     let contextUse: ContextUse?
     var assembler: Assembler
@@ -66,11 +67,16 @@ struct X86Generator: ~Copyable {
     }
 
     init(_ request: CompileRequest) throws(JITError) {
+        let image = request.program.image
+        guard request.program.facts.count == image.insns.count, !image.insns.isEmpty else {
+            throw .malformed(insn: 0, opcode: 0)
+        }
+        let shapes = request.subprogShapes(), inlined = try InlinedSubprogs(request, shapes)
         self.request = request
-        insns = request.program.image.insns
+        self.shapes = shapes
+        self.inlined = inlined
+        insns = image.insns
         facts = request.program.facts
-        shapes = request.subprogShapes()
-        guard facts.count == insns.count, !insns.isEmpty else { throw .malformed(insn: 0, opcode: 0) }
         assembler = Assembler(
             labelCount: insns.count + shapes.count, capacity: insns.count * 6 + shapes.count * 32)
         bodyLabels = shapes.indices.map { [count = insns.count] in Label(index: Int32(count + $0)) }
@@ -85,7 +91,8 @@ struct X86Generator: ~Copyable {
         list = StepList()
         liveness = Liveness()
         knowledge = Knowledge()
-        registers = RegisterAssignment(used: 0, makesCalls: true, needsScratch: true, sixthArgument: false)
+        registers = RegisterAssignment(
+            used: 0, makesCalls: true, needsScratch: true, usesBlock: true, sixthArgument: false)
         frame = X86Frame(stackBytes: 0, makesCalls: true, saved: [])
         pending = [Pending](repeating: .none, count: 17)
         for (index, shape) in shapes.enumerated() where shape.isCallback {
@@ -94,7 +101,7 @@ struct X86Generator: ~Copyable {
     }
 
     mutating func run() throws(JITError) -> CompiledProgram {
-        for index in shapes.indices { try emitSubprog(index) }
+        for index in shapes.indices where !inlined.contains(index) { try emitSubprog(index) }
         for (index, label) in thunkLabels.sorted(by: { $0.key < $1.key }) { emitThunk(of: index, at: label) }
         emitRetpoline()
         let output = assembler.finish(reporting: insns.count + shapes.count)
@@ -139,8 +146,15 @@ struct X86Generator: ~Copyable {
     private mutating func prepareSubprog(_ number: Int) throws(JITError) {
         // One copy, not one for each analysis.
         let request = request
-        let shape = shapes[number], arguments = number == 0 ? contextUse : nil
+        let arguments = number == 0 ? contextUse : nil
+        var shape = shapes[number]
         list = try StepList(request, shape.range, arguments: arguments, frameBytes: shape.stackBytes)
+        let added = list.inline(inlined)
+        if added.isChanged {
+            shape.makesCalls = list.makesCalls(request)
+            shape.needsScratch = shape.needsScratch || added.needsScratch
+        }
+        let usesBlock = !request.options.optimises || list.usesBlock(facts)
         if request.options.blindsConstants { list.blindConstants(insns) }
         if request.options.optimises { list.simplifyJumps() } else { list.countArrivals() }
         let sixth = arguments.map { $0.usedSlots & 1 << 5 != 0 } ?? false
@@ -149,7 +163,7 @@ struct X86Generator: ~Copyable {
             let used = list.registersUsed()
             let room = RegisterAssignment.virtualRoom(
                 used: used, makesCalls: shape.makesCalls, needsScratch: needsScratch,
-                sixthArgument: sixth)
+                usesBlock: usesBlock, sixthArgument: sixth)
             let first = Step.virtualRegisters.lowerBound
             // A register would not be 0 where the program reads what it has not written.
             let promoted = StackSlots.promote(
@@ -161,7 +175,8 @@ struct X86Generator: ~Copyable {
         }
         let used = list.registersUsed()
         registers = RegisterAssignment(
-            used: used, makesCalls: shape.makesCalls, needsScratch: needsScratch, sixthArgument: sixth)
+            used: used, makesCalls: shape.makesCalls, needsScratch: needsScratch, usesBlock: usesBlock,
+            sixthArgument: sixth)
         let kept = arguments.map { 8 * $0.framedSlots.count } ?? 0
         let ownBytes = (shape.stackBytes + 7) & ~7, namesStack = used & 1 << 10 != 0
         frame = X86Frame(

@@ -1,0 +1,195 @@
+import BPF
+import JIT
+import Testing
+
+@testable import Verifier
+
+/// Which instructions the optimiser finds, and that they compute the same as what is translated step by step.
+@Suite(
+    "Selected code",
+    .enabled(if: Disassembler.toolchain != nil, "needs clang and llvm-objdump side by side on PATH"))
+struct SelectedCodeTests {
+    /// Machine code of all subprograms, one text. Calls the program both ways with some arguments on the way.
+    private func code(_ insns: [Instruction], subprogs: [Int] = [0]) throws -> String {
+        let program = trusted(insns, subprogs: subprogs)
+        let fast = try Runner([program])
+        let plain = try Runner([program], options: CompileOptions(optimises: false))
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: 256, alignment: 8)
+        defer { memory.deallocate() }
+        let address = UInt64(UInt(bitPattern: memory))
+        for argument in [0, 1, 2, 3, 7, 8, 15, 16, 1000, 0x7fff_ffff, 0xffff_ffff, 1 << 40, .max] as [UInt64]
+        {
+            let results = [fast, plain].map { runner in
+                for offset in 0..<256 {
+                    memory.storeBytes(of: UInt8(offset * 7 & 0xff), toByteOffset: offset, as: UInt8.self)
+                }
+                return runner.call(0, address, argument)
+            }
+            #expect(results[0] == results[1])
+        }
+        return try Disassembler.disassemble([fast.compiled[0].code], as: .x86)[0]
+    }
+
+    private static func alu32(_ operation: UInt8, _ dst: UInt8, imm: Int32) -> Instruction {
+        Instruction(opcode: operation | 0x04, dst: dst, imm: imm)
+    }
+
+    @Test("a masked index is an index, though its register is wanted again at once") func maskedIndex() throws
+    {
+        // r0 = bytes[r2 & 15] + bytes[1]
+        let text = try code([
+            Insn.mov(4, 2), Insn.alu64(Opcode.and, 4, imm: 15), Insn.mov(5, 1), Insn.alu64(Opcode.add, 5, 4),
+            Insn.load(.byte, 4, 1, 1), Insn.load(.byte, 0, 5, 0), Insn.alu64(Opcode.add, 0, 4), Insn.exit,
+        ])
+        #expect(text.contains("byte ptr [rdi + rcx]"))
+    }
+
+    @Test("an index that must be computed is scaled by the address") func scaledIndex() throws {
+        // r0 = words[r2 & 7], and words[r2 - 1]
+        let masked = try code([
+            Insn.alu64(Opcode.and, 2, imm: 7), Insn.alu64(Opcode.lsh, 2, imm: 2),
+            Insn.alu64(Opcode.add, 1, 2), Insn.load(.word, 0, 1, 0), Insn.exit,
+        ])
+        #expect(masked.contains("dword ptr [rdi + 4*rsi]"))
+        let moved = try code([
+            Insn.alu64(Opcode.and, 2, imm: 7), Insn.alu64(Opcode.or, 2, imm: 1),
+            Insn.alu64(Opcode.add, 2, imm: -1),
+            Insn.alu64(Opcode.lsh, 2, imm: 3), Insn.alu64(Opcode.add, 1, 2), Insn.load(.double, 0, 1, 0),
+            Insn.exit,
+        ])
+        #expect(moved.contains("qword ptr [rdi + 8*rsi - 8]"))
+    }
+
+    @Test("a value may wait while its register gets another") func replacedRegister() throws {
+        // r3 = *r1; r1 = 5; r0 = r3 + r1: the load is an operand yet.
+        let text = try code([
+            Insn.load(.double, 3, 1, 8), Insn.mov(1, imm: 5), Insn.alu64(Opcode.and, 2, imm: 3),
+            Insn.alu64(Opcode.add, 2, 1), Insn.mov(0, 2), Insn.alu64(Opcode.add, 0, 3), Insn.exit,
+        ])
+        #expect(text.contains("add rax, qword ptr [rdi + 8]"))
+    }
+
+    @Test("two registers may want what the other is to hold") func circles() throws {
+        // r2 and r3 swapped by sums; r4 = r2 + r3 is noted before both.
+        let text = try code([
+            Insn.mov(3, imm: 9), Insn.alu64(Opcode.add, 3, 2), Insn.mov(4, 2), Insn.alu64(Opcode.add, 4, 3),
+            Insn.mov(5, 2), Insn.mov(2, 3), Insn.mov(3, 5), Insn.mov(0, 4),
+            Insn.alu64(Opcode.mul, 0, imm: 31),
+            Insn.alu64(Opcode.add, 0, 2), Insn.alu64(Opcode.mul, 0, imm: 31), Insn.alu64(Opcode.add, 0, 3),
+            Insn.exit,
+        ])
+        #expect(!text.isEmpty)
+    }
+
+    @Test("a read-modify-write stays one where the address shares a register with the value") func update()
+        throws
+    {
+        let text = try code([
+            Insn.alu64(Opcode.and, 2, imm: 7), Insn.mov(4, 2), Insn.alu64(Opcode.xor, 4, imm: 8),
+            Insn.mov(5, 1),
+            Insn.alu64(Opcode.add, 5, 4), Insn.load(.byte, 4, 5, 0), Insn.alu64(Opcode.add, 4, imm: 1),
+            Insn.store(.byte, 5, 0, 4), Insn.load(.byte, 0, 1, 8), Insn.exit,
+        ])
+        #expect(text.contains("add byte ptr [rdi + rcx], 1"))
+    }
+
+    @Test(
+        "one of two near constants is the condition, scaled and moved",
+        arguments: [(1, 0), (0, 1), (3, 1), (7, 10), (100, 105), (9, 0)] as [(Int32, Int32)])
+    func selectedConstants(taken: Int32, otherwise: Int32) throws {
+        let text = try code([
+            Insn.mov(0, imm: taken), Insn.jump(Opcode.jgt, 2, imm: 7, to: 1), Insn.mov(0, imm: otherwise),
+            Insn.exit,
+        ])
+        #expect(text.contains("set") && !text.contains("cmov"))
+    }
+
+    @Test("constants that are far apart, or in a register that is compared, are moved") func movedConstants()
+        throws
+    {
+        let far = try code([
+            Insn.mov(0, imm: 1), Insn.jump(Opcode.jgt, 2, imm: 7, to: 1), Insn.mov(0, imm: 1000), Insn.exit,
+        ])
+        #expect(far.contains("cmov"))
+        let compared = try code([
+            Insn.mov(0, imm: 1), Insn.jump(Opcode.jgt, 0, imm: 7, to: 1), Insn.mov(0, imm: 2), Insn.exit,
+        ])
+        #expect(!compared.contains("set"))
+    }
+
+    @Test("the sum of which both halves of a rotate are made is made once") func rotatedSum() throws {
+        let text = try code([
+            Insn.alu64(Opcode.add, 2, imm: 77), Insn.alu64(Opcode.add, 2, 1), Insn.mov(3, 2),
+            Insn.alu64(Opcode.rsh, 3, imm: 33), Insn.alu64(Opcode.lsh, 2, imm: 31),
+            Insn.alu64(Opcode.or, 2, 3),
+            Insn.mov(0, 2), Insn.alu64(Opcode.sub, 0, 1), Insn.exit,
+        ])
+        #expect(text.contains("rol"))
+    }
+
+    @Test(
+        "an even divisor is halved before the multiplication",
+        arguments: [14, 28, 1000, 1_000_000] as [Int32])
+    func evenDivisor(divisor: Int32) throws {
+        for operation in [Opcode.div, Opcode.mod] {
+            let text = try code([
+                Insn.mov(0, 2), Insn.alu64(operation, 0, imm: divisor), Insn.exit,
+            ])
+            // The way without a fitting factor adds the dividend by hand.
+            #expect(!text.contains("add rdx, rax"))
+        }
+    }
+
+    @Test("small subprograms leave nothing of their own") func inlined() throws {
+        // f(a, b) = a > b ? a - b : b; main: f(f(r2, 5), 3) + r6
+        let main = [
+            Insn.mov(6, 2), Insn.mov(1, 2), Insn.mov(2, imm: 5), Insn.call(subprog: 6), Insn.mov(1, 0),
+            Insn.mov(2, imm: 3), Insn.call(subprog: 3), Insn.alu64(Opcode.add, 0, 6), Insn.mov(1, imm: 0),
+            Insn.exit,
+        ]
+        let function = [
+            Instruction(opcode: Opcode.jgt | 0x0d, dst: 1, src: 2, offset: 2), Insn.mov(0, 2), Insn.exit,
+            Insn.mov(0, 1), Insn.alu64(Opcode.sub, 0, 2), Insn.exit,
+        ]
+        let text = try code(main + function, subprogs: [0, main.count])
+        #expect(!text.contains("call") && !text.contains("push"))
+    }
+
+    @Test("a subprogram that keeps R6, has a loop or calls stays a function") func functions() throws {
+        let main = [
+            Insn.mov(6, imm: 4), Insn.mov(1, 2), Insn.call(subprog: 2), Insn.alu64(Opcode.add, 0, 6),
+            Insn.exit,
+        ]
+        let bodies: [[Instruction]] = [
+            [Insn.mov(6, 1), Insn.mov(0, 6), Insn.exit],
+            [
+                Insn.mov(0, imm: 8), Insn.alu64(Opcode.add, 0, imm: -1),
+                Insn.jump(Opcode.jne, 0, imm: 0, to: -2),
+                Insn.exit,
+            ],
+            [Insn.store(.double, 10, -8, 1), Insn.load(.double, 0, 10, -8), Insn.exit],
+        ]
+        for body in bodies {
+            let text = try code(main + body, subprogs: [0, main.count])
+            #expect(text.contains("call"))
+        }
+    }
+
+    @Test("where no step wants the block, its register is one more") func blockRegister() throws {
+        // Seven spilled words, all wanted in a loop.
+        var insns = [Insn.mov(0, imm: 0)]
+        for slot: Int16 in 1...7 {
+            insns += [Insn.alu64(Opcode.add, 2, imm: 3), Insn.store(.double, 10, -8 * slot, 2)]
+        }
+        insns += (3...9).map { Insn.mov(UInt8($0), imm: Int32($0)) }
+        let head = insns.count
+        for slot: Int16 in 1...7 {
+            insns += [Insn.load(.double, 1, 10, -8 * slot), Insn.alu64(Opcode.add, 0, 1)]
+        }
+        for register: UInt8 in 3...9 { insns.append(Insn.alu64(Opcode.add, 0, register)) }
+        insns += [Insn.alu64(Opcode.add, 9, imm: -1)]
+        insns += [Insn.jump(Opcode.jne, 9, imm: 0, to: Int16(head - insns.count - 1)), Insn.exit]
+        let text = try code(insns)
+        #expect(text.contains("push r12") && text.contains("pop r12"))
+    }
+}
