@@ -7,6 +7,8 @@ extension X86Generator {
         throws(JITError)
     {
         guard insn.offset == 0 || insn.offset == 1 else { throw malformed(pc) }
+        // rdx is kept where the sixth argument is; whoever has taken a copy of that has it made now.
+        if machine(StepList.sixthArgument) == RegisterMap.scratch3 { free(StepList.sixthArgument) }
         let isSigned = insn.offset == 1
         if let constant = insn.usesRegister ? constant(insn.src, width) : insn.imm {
             emitDivisionByConstant(insn.dst, constant, width, isModulo: isModulo, isSigned: isSigned)

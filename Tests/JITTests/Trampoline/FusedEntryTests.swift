@@ -107,6 +107,24 @@ import Testing
         try check(insns + [Insn.exit])
     }
 
+    @Test("division does not lose a sixth argument that is loaded but has not been wanted yet")
+    func divisionAfterLoad() throws {
+        var insns = [Insn.mov(6, 1), Insn.mov(0, imm: 1), Insn.load(.double, 3, 6, 16)]
+        insns += [Insn.load(.double, 8, 6, 40), Insn.load(.double, 7, 6, 0)]
+        let tail = Self.fold(7) + Self.fold(8) + Self.fold(3) + [Insn.exit]
+        try check(insns + [Insn.alu64(Opcode.div, 7, imm: 1000)] + tail)
+        try check(insns + [Insn.alu64(Opcode.mod, 7, 3)] + tail)
+        // The same in a subprogram that stands in the place of its call: f(a) = a / 1000 + a.
+        let rest = [Insn.mov(7, 0), Insn.mov(0, imm: 1)] + Self.fold(7) + Self.fold(8) + [Insn.exit]
+        let main = insns + [Insn.mov(1, 7), Insn.call(subprog: Int32(rest.count))] + rest
+        let function = [
+            Insn.mov(3, 1), Insn.mov(0, 1), Insn.alu64(Opcode.div, 0, imm: 1000),
+            Insn.alu64(Opcode.add, 0, 3),
+            Insn.exit,
+        ]
+        try check(main + function, subprogs: [0, main.count])
+    }
+
     @Test("a context that escapes keeps its array") func escapes() throws {
         // To a subprog, to a helper that may take it.
         try check(
