@@ -147,7 +147,9 @@ struct DurableFolder: Sendable {
     }
 
     /// Durable at some later time; a file that comes back does no harm where this is called.
-    func remove(_ name: String) { unlink(path(of: name)) }
+    /// - Returns: whether it is not there any more.
+    @discardableResult
+    func remove(_ name: String) -> Bool { unlink(path(of: name)) == 0 || Glibc.errno == ENOENT }
 
     private func failure(_ call: String, _ path: String) -> Failure {
         Failure(errno: Glibc.errno, call: call, path: path)

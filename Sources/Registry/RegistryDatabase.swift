@@ -1,6 +1,7 @@
 import ControlAPI
 import Foundation
 import GRDB
+import Glibc
 
 /// The registry's SQLite database: one connection, write-ahead log, every commit synced.
 ///
@@ -48,23 +49,30 @@ final class RegistryDatabase {
     }
 
     private static func run<Value>(_ body: () throws -> Value) throws(Failure) -> Value {
+        Glibc.errno = 0
         do { return try body() } catch {
+            // SQLite tells that a call failed, and leaves here why.
+            let number = Int(Glibc.errno)
             if let failure = error as? Failure { throw failure }
             guard let error = error as? DatabaseError else { throw .damaged("\(error)") }
             let isCut = error.extendedResultCode == .SQLITE_IOERR_SHORT_READ
             guard !isCut else { throw .damaged(error.description) }
-            switch error.resultCode {
-            case .SQLITE_FULL: throw .unavailable(errno: 28, error.description)
-            case .SQLITE_READONLY: throw .unavailable(errno: 30, error.description)
-            case .SQLITE_IOERR: throw .unavailable(errno: 5, error.description)
-            case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH:
-                throw .unavailable(errno: 13, error.description)
-            case .SQLITE_BUSY, .SQLITE_LOCKED: throw .unavailable(errno: 16, error.description)
-            case .SQLITE_NOMEM: throw .unavailable(errno: 12, error.description)
-            default: throw .damaged(error.description)
-            }
+            let usual =
+                switch error.resultCode {
+                case .SQLITE_FULL: ENOSPC
+                case .SQLITE_READONLY: EROFS
+                case .SQLITE_IOERR: EIO
+                case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: EACCES
+                case .SQLITE_BUSY, .SQLITE_LOCKED: EBUSY
+                case .SQLITE_NOMEM: ENOMEM
+                default: throw .damaged(error.description)
+                }
+            throw .unavailable(errno: diskErrors.contains(number) ? number : Int(usual), error.description)
         }
     }
+
+    /// What a disk fails with.
+    private static let diskErrors = Set([ENOSPC, EDQUOT, EIO, EROFS].map(Int.init))
 
     // MARK: Reading
 

@@ -31,14 +31,17 @@ extension RegistryStore {
                     ? "the database is missing; the registry is rebuilt from \(later.count) manifests"
                     : "the database had lost its latest commits; they are in \(later.count) manifests")
         }
-        fill(content, later)
+        book = Self.merged(content, later)
         generation = max(content.generation, found.manifests.map(\.generation).max() ?? 0)
         objects = found.objects
         for manifest in found.manifests where manifest.entries.isEmpty {
             emptyManifests[manifest.sha256] = manifest.generation
         }
         takeOverOldList(&report)
-        guard let database else { return (book, report) }
+        guard let database else {
+            unreadManifests = found.manifests
+            return (book, report)
+        }
         tellLosses(found, hasDatabase: content.generation > 0, &report)
         mend(database, found, content, &report)
         report.interrupted = (try? database.marks()) ?? [:]
@@ -86,7 +89,8 @@ extension RegistryStore {
 
     /// What the database says, but for objects whose manifests are later. A link that moved has two claimants if only one
     /// of the two manifests is in place: the later registration has it.
-    private func fill(_ content: RegistryDatabase.Content, _ later: [Manifest]) {
+    private static func merged(_ content: RegistryDatabase.Content, _ later: [Manifest]) -> RegistryBook {
+        var book = RegistryBook()
         let newer = Set(later.map(\.sha256))
         let entries =
             content.entries.filter { !newer.contains($0.registration.objectSha256) }
@@ -98,6 +102,7 @@ extension RegistryStore {
         book.apply(RegistryChange(removed: superseded.map(\.id)))
         book.reserve(id: content.lastID, linkID: content.lastLinkID)
         for manifest in later { book.reserve(id: manifest.lastID, linkID: manifest.lastLinkID) }
+        return book
     }
 
     private func tellLosses(_ found: FoundFiles, hasDatabase: Bool, _ report: inout RecoveryReport) {
@@ -143,6 +148,7 @@ extension RegistryStore {
             }
         } catch {
             closeDatabase()
+            staleManifests.formUnion(missing.union(stale))
             report.readOnlyReason = error.reason ?? error.text
             return
         }
@@ -156,31 +162,41 @@ extension RegistryStore {
     /// Writes the whole book into the database, and some manifests.
     private func rewrite(_ database: RegistryDatabase, manifests: Set<String>) throws(Refusal) {
         let next = generation + 1
+        try writeManifests(manifests, generation: next) { () throws(Refusal) in
+            do throws(RegistryDatabase.Failure) {
+                try database.replaceAll(
+                    with: RegistryDatabase.Content(
+                        generation: next, lastID: book.lastID, lastLinkID: book.lastLinkID,
+                        entries: book.sorted))
+            } catch {
+                throw error.refusal
+            }
+            generation = next
+        }
+    }
+
+    /// Puts manifests in place, as the book has them.
+    /// - Parameter decide: called when drafts of all of them are on disk.
+    func writeManifests(
+        _ manifests: Set<String>, generation written: Int64, decide: () throws(Refusal) -> Void
+    ) throws(Refusal) {
         let files = manifests.sorted().map {
-            (name: Manifest.fileName(of: $0), bytes: manifest(of: $0, generation: next).bytes)
+            (name: Manifest.fileName(of: $0), bytes: manifest(of: $0, generation: written).bytes)
         }
-        do throws(DurableFolder.Failure) {
-            if let failure = folder.writeDrafts(files).first { throw failure }
+        do throws(Refusal) {
+            if let failure = folder.writeDrafts(files).first { throw failure.refusal }
+            try decide()
         } catch {
             for file in files { folder.dropDraft(file.name) }
-            throw error.refusal
+            throw error
         }
-        do throws(RegistryDatabase.Failure) {
-            try database.replaceAll(
-                with: RegistryDatabase.Content(
-                    generation: next, lastID: book.lastID, lastLinkID: book.lastLinkID, entries: book.sorted))
-        } catch {
-            for file in files { folder.dropDraft(file.name) }
-            throw error.refusal
-        }
-        generation = next
         do throws(DurableFolder.Failure) {
             for file in files { try folder.publish(file.name) }
-            try folder.sync()
+            if !files.isEmpty { try folder.sync() }
         } catch {
             throw error.refusal
         }
-        for sha256 in manifests { emptyManifests[sha256] = book.uses(sha256) ? nil : next }
+        for sha256 in manifests { emptyManifests[sha256] = book.uses(sha256) ? nil : written }
     }
 
     /// Moves what cannot be read out of the way, under a name that is free.
@@ -216,13 +232,34 @@ extension RegistryStore {
         } catch {
             throw error.refusal
         }
-        generation = max(generation, (try? opened.load().generation) ?? 0)
-        do throws(Refusal) { try rewrite(opened, manifests: []) } catch {
+        let content = try? opened.load()
+        generation = max(generation, content?.generation ?? 0)
+        do throws(Refusal) {
+            try checkFirstReading(content)
+            try rewrite(opened, manifests: [])
+        } catch {
             opened.close()
             throw error
         }
         database = opened
         return opened
+    }
+
+    /// A database that could not be read at the start may know more than the manifests did, if they could not be put in
+    /// place: it must not be overwritten then.
+    private func checkFirstReading(_ content: RegistryDatabase.Content?) throws(Refusal) {
+        guard let manifests = unreadManifests else { return }
+        if let content {
+            let whole = Self.merged(content, manifests.filter { $0.generation > content.generation })
+            guard whole.entries == book.entries, whole.lastID <= book.lastID,
+                whole.lastLinkID <= book.lastLinkID
+            else {
+                throw .notKept(
+                    errno: 16,
+                    reason: "the database, unreadable at the start, has later changes: restart opsd")
+            }
+        }
+        unreadManifests = nil
     }
 }
 

@@ -26,8 +26,11 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
     var generation: Int64 = 0
     /// Hashes of the objects that lie in the folder.
     var objects: Set<String> = []
-    /// Manifests that a commit could not put in place; the next one tries again.
-    private var staleManifests: Set<String> = []
+    /// Hashes of objects whose manifests could not be put in place. They come before the next commit, so that whenever
+    /// the database is written the manifests alone tell all that holds.
+    var staleManifests: Set<String> = []
+    /// The database could not be read when we started: what we know is from these manifests.
+    var unreadManifests: [Manifest]?
     /// Empty manifests: their objects lost the last registration in this generation.
     var emptyManifests: [String: Int64] = [:]
     /// What `open` has found.
@@ -84,7 +87,12 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
     package func commit(_ changes: [RegistryChange]) -> [Refusal?] {
         var results: [Refusal?] = changes.map { _ in nil }
         let database: RegistryDatabase
-        do { database = try openedDatabase() } catch { return changes.map { _ in error } }
+        do throws(Refusal) {
+            database = try openedDatabase()
+            try settleManifests()
+        } catch {
+            return changes.map { _ in error }
+        }
 
         var batch = Batch()
         for (index, change) in changes.enumerated() {
@@ -100,6 +108,8 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
             try write(batch, database)
         } catch {
             for undo in batch.undo.reversed() { book.apply(undo) }
+            var error = error
+            if self.database == nil, !disownLastCommit() { error.suggestion = Self.inDoubt }
             for index in batch.indices { results[index] = error }
         }
         return results
@@ -139,7 +149,7 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
     private func write(_ batch: Batch, _ database: RegistryDatabase) throws(Refusal) {
         let next = generation + 1
         let wanted = batch.objects.filter { book.uses($0.key) }
-        let manifests = batch.touched.union(staleManifests).sorted()
+        let manifests = batch.touched.sorted()
         let files =
             wanted.map { (name: $0.key + ".o", bytes: $0.value) }
             + manifests.map {
@@ -185,9 +195,33 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
         for sha256 in objects { folder.remove(sha256 + ".o") }
     }
 
-    /// The change holds already; a manifest that is left behind is put right by the next commit, or the next start.
-    private func putInPlace(_ manifests: [String]) {
+    private func settleManifests() throws(Refusal) {
+        guard !staleManifests.isEmpty else { return }
+        try writeManifests(staleManifests, generation: generation) { () throws(Refusal) in }
         staleManifests = []
+    }
+
+    static let inDoubt = "the disk does not take it back either: a daemon that starts now may find the change"
+
+    /// A commit of the database has failed, and still the next who opens it may find it: its log may be whole, and only
+    /// have failed to be synced. So the database is written anew. On a disk that refuses this too it goes away if the
+    /// commit is in it, for the manifests have everything.
+    /// - Returns: whether nothing of the commit is left.
+    private func disownLastCommit() -> Bool {
+        guard (try? openedDatabase()) == nil else { return true }
+        closeDatabase()
+        if let left = try? RegistryDatabase(path: directory.path(of: RegistryDatabase.fileName)) {
+            let content = try? left.load()
+            left.close()
+            if let content, content.entries == book.sorted { return true }
+        }
+        return [RegistryDatabase.fileName, RegistryDatabase.fileName + "-wal"].allSatisfy {
+            directory.remove($0)
+        }
+    }
+
+    /// The change holds already; a manifest that is left behind is put right before the next commit, or by the next start.
+    private func putInPlace(_ manifests: [String]) {
         for sha256 in manifests {
             do {
                 try folder.publish(Manifest.fileName(of: sha256))
