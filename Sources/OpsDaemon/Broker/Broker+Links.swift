@@ -1,5 +1,6 @@
 import ControlAPI
 import Glibc
+import NIOCore
 import Registry
 
 /// Links and their owners: transient registrations, those who wait for an end, trials.
@@ -69,21 +70,49 @@ extension Broker {
         pending.method == .registryRegister && pending.call.parameters["transient"] == .bool(true)
     }
 
-    /// They live as long as the call, which goes on.
+    /// They live as long as the call, which goes on. Only their ids are stored, so that nobody gets them again.
     func beginTransient(_ pending: PendingCall, _ reply: Reply, _ added: [Registration]) {
         guard !added.isEmpty else { return pending.finish(reply) }
-        for registration in added { watch.addTransient(registration, of: pending) }
-        guard let client = pending.client else { return endTransient(added.map(\.id)) }
-        client.stream(Reply(reply.parameters, continues: true))
-        // Nobody waits for its end but its client.
-        let whenFinished = pending.whenFinished
-        pending.whenFinished = nil
-        whenFinished?(reply)
-        notifier.status(statusLine)
+        let hidden = Set(added.map(\.id))
+        let death = supervisor.restarts
+        unstored.formUnion(hidden)
+        reserve(added).whenComplete { [self] result in
+            if case .failure(let error) = result {
+                return takeBack(added, restoring: [], since: death) { [self] in
+                    unstored.subtract(hidden)
+                    notStored(pending, error)
+                }
+            }
+            unstored.subtract(hidden)
+            guard supervisor.restarts == death else {
+                return pending.finish(
+                    Reply(
+                        Refusal("runtime", errno: Int(EIO), "the runtime died, and the registration with it"))
+                )
+            }
+            for registration in added { watch.addTransient(registration, of: pending) }
+            guard let client = pending.client, isConnected(client) else {
+                return endTransient(added.map(\.id))
+            }
+            client.stream(Reply(reply.parameters, continues: true))
+            // Nobody waits for its end but its client.
+            let whenFinished = pending.whenFinished
+            pending.whenFinished = nil
+            whenFinished?(reply)
+            notifier.status(statusLine)
+        }
+    }
+
+    private func reserve(_ added: [Registration]) -> EventLoopFuture<Void> {
+        var change = RegistryChange()
+        change.reserved = (added.map(\.id).max() ?? 0, added.compactMap(\.linkID).max() ?? 0)
+        return keep(change)
     }
 
     /// A call of whomever has changed one.
-    func transientChanged(_ pending: PendingCall, added: [Registration], removed: [UInt32]) {
+    func transientChanged(
+        _ pending: PendingCall, _ reply: Reply, added: [Registration], removed: [UInt32]
+    ) {
         for id in removed {
             guard let old = watch.transient[id]?.registration else { continue }
             if let new = added.first {
@@ -94,6 +123,9 @@ extension Broker {
                     reason: nil)
             }
         }
+        guard !added.isEmpty else { return pending.finish(reply) }
+        // A disk that fails keeps nothing of it anyway; the ids are stored with whatever it takes next.
+        reserve(added).whenComplete { _ in pending.finish(reply) }
     }
 
     /// Their connection is gone. A runtime that is being restarted has forgotten them already.

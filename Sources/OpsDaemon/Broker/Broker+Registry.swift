@@ -8,6 +8,7 @@ import Registry
 extension Broker {
     /// Takes a change into the book and stores it. What cannot be stored is taken out of the book again.
     func keep(_ change: RegistryChange) -> EventLoopFuture<Void> {
+        payDebt()
         let undo = book.apply(change)
         return storage.commit(change).flatMapErrorThrowing { [self] error in
             book.apply(undo)
@@ -15,12 +16,44 @@ extension Broker {
         }
     }
 
-    /// Stores what changed without a client that waits for it.
+    /// Stores what has happened, whether or not it can be stored: an ejection, a quarantine, a registration that is no
+    /// longer loaded. The book has it from now on; a disk that fails gets it later.
     func keepUnasked(_ change: RegistryChange) {
         guard !change.isEmpty else { return }
-        keep(change).whenFailure { [self] error in
-            journal.say("a change of the registry could not be stored: \(error)", priority: .error)
+        book.apply(change)
+        store(unasked: change)
+    }
+
+    private func store(unasked change: RegistryChange) {
+        storage.commit(change).whenFailure { [self] error in
+            if debt.isEmpty {
+                journal.say(
+                    "a change of the registry could not be stored, which is tried again: \(error)",
+                    priority: .error)
+            }
+            debt.ids.formUnion(change.removed + change.put.map(\.id))
+            debt.objects.merge(change.objects) { $1 }
         }
+    }
+
+    /// Stores what the disk has not taken before, as the book has it by now. What a call is changing waits: the book has
+    /// that already, and it may be refused.
+    func payDebt() {
+        let ids = debt.ids.filter { changing[$0] == nil }.sorted()
+        guard !ids.isEmpty else { return }
+        let change = RegistryChange(
+            put: ids.compactMap { book.entries[$0] }, removed: ids.filter { book.entries[$0] == nil },
+            objects: debt.objects.filter { book.uses($0.key) })
+        debt.ids.subtract(ids)
+        if debt.isEmpty { debt.objects = [:] }
+        store(unasked: change)
+    }
+
+    /// What has happened to the registry and is not on disk.
+    struct Debt {
+        var ids: Set<UInt32> = []
+        var objects: [String: [UInt8]] = [:]
+        var isEmpty: Bool { ids.isEmpty }
     }
 
     // MARK: Register and update
@@ -29,8 +62,7 @@ extension Broker {
     func changed(_ pending: PendingCall, _ reply: Reply, added: [Registration], removed: [UInt32]) {
         // What ends with a connection is not stored, nor is what replaces it.
         if removed.contains(where: { watch.transient[$0] != nil }) {
-            transientChanged(pending, added: added, removed: removed)
-            return pending.finish(reply)
+            return transientChanged(pending, reply, added: added, removed: removed)
         }
         let file = pending.call.parameters["file"]?.string
         var change = RegistryChange(
@@ -41,38 +73,56 @@ extension Broker {
             change.objects[sha256] = pending.object ?? Base64.decode(text)
         }
         let replaced = change.removed.compactMap { book.entries[$0] }
+        let held = hold(added, pending)
         guard added.first?.trial != nil, let old = replaced.first else {
-            return store(change, pending, reply, added: added, replaced: replaced)
+            return store(change, pending, reply, added: added, replaced: replaced, held: held)
         }
         // Read before its registration goes from the disk, which may take it along.
         storage.object(old.registration.objectSha256).whenComplete { [self, change] object in
             store(
-                change, pending, reply, added: added, replaced: replaced,
+                change, pending, reply, added: added, replaced: replaced, held: held,
                 fallback: RegistrationWatch.Fallback(entry: old, object: try? object.get()))
         }
     }
 
+    /// Until a change is stored nobody may build another one on it.
+    private func hold(_ added: [Registration], _ pending: PendingCall) -> [UInt32] {
+        let replaced = pending.holds
+        pending.holds = nil
+        for registration in added where changing[registration.id] == nil { changing[registration.id] = [] }
+        return [replaced].compactMap { $0 } + added.map(\.id)
+    }
+
     private func store(
         _ change: RegistryChange, _ pending: PendingCall, _ reply: Reply, added: [Registration],
-        replaced: [RegistryEntry], fallback: RegistrationWatch.Fallback? = nil
+        replaced: [RegistryEntry], held: [UInt32], fallback: RegistrationWatch.Fallback? = nil
     ) {
         // A registration is not listed before it is stored; of an update something must be.
         let hidden = replaced.isEmpty ? Set(added.map(\.id)) : []
+        let death = supervisor.restarts
         unstored.formUnion(hidden)
         keep(change).whenComplete { [self] result in
-            unstored.subtract(hidden)
             switch result {
             case .success:
+                unstored.subtract(hidden)
                 if let new = added.first, let old = replaced.first {
                     registrationMoved(from: old.id, to: new, fallback)
                 }
                 pending.finish(reply)
+                letGo(held)
             case .failure(let error):
-                takeBack(added, restoring: replaced)
-                notStored(pending, error)
+                takeBack(added, restoring: replaced, since: death) { [self] in
+                    unstored.subtract(hidden)
+                    notStored(pending, error)
+                    letGo(held)
+                }
             }
-            notifier.status(statusLine)
         }
+    }
+
+    private func letGo(_ ids: [UInt32]) {
+        for id in ids { release(id) }
+        notifier.status(statusLine)
     }
 
     func notStored(_ pending: PendingCall, _ error: any Error) {
@@ -81,30 +131,6 @@ extension Broker {
             HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text),
             peer: pending.peer, priority: .error)
         pending.finish(Reply(refusal))
-    }
-
-    /// What could not be stored is not in use either, and what it replaced is again.
-    private func takeBack(_ added: [Registration], restoring replaced: [RegistryEntry]) {
-        guard let connection = supervisor.connection else { return }
-        for registration in added {
-            connection.send(
-                Method.registryUnregister.rawValue, ["id": .integer(Int64(registration.id))]
-            ) { _, _, _ in }
-        }
-        for entry in replaced {
-            var one = RegistryBook()
-            one.apply(RegistryChange(put: [entry]))
-            for group in one.restorable {
-                restoreRequest(group).whenSuccess { [self] request in
-                    guard let request, supervisor.connection === connection else { return }
-                    connection.send(
-                        RuntimeVerb.restore.rawValue, request.parameters, object: request.object
-                    ) { [self] reply, _, _ in
-                        restored(RestoreReply(reply, ids: group.ids))
-                    }
-                }
-            }
-        }
     }
 
     // MARK: Unregister and detach
@@ -165,15 +191,16 @@ extension Broker {
     func removed(_ entry: RegistryEntry, _ pending: PendingCall, _ reply: Reply) {
         defer { release(entry.id) }
         let refusal = reply.error.map { Refusal(wireError: $0, reply.parameters) }
-        switch refusal?.code {
+        switch refusal?.errno {
         case nil:
             registrationEnded(entry, by: pending)
             pending.finish(reply)
-        // A runtime that was started since did not get it back.
-        case "not-found": removedByDeath(entry, pending)
+        // A runtime that was started since did not get it back: it knows neither the registration nor the link.
+        case Int(ENOENT), Int(EBADF), Int(ENOLINK): removedByDeath(entry, pending)
         default:
-            keepUnasked(RegistryChange(put: [entry]))
-            pending.finish(reply)
+            // It is off the disk, and so must be out of use.
+            supervisor.renew("it does not end id \(entry.id): \(refusal?.text ?? "")")
+            removedByDeath(entry, pending)
         }
         notifier.status(statusLine)
     }

@@ -53,6 +53,10 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     var importing: RegistryImport?
     /// Registrations in use that are not stored yet: nobody has been told of them.
     var unstored: Set<UInt32> = []
+    /// Changes that could not be stored and that the runtime is being rid of.
+    var takeBacks: [ObjectIdentifier: TakeBack] = [:]
+    /// What has happened to registrations in the book and could not be stored yet.
+    var debt = Debt()
     /// Registrations that are being changed, with the calls that wait for it.
     var changing: [UInt32: [PendingCall]] = [:]
     var watch = RegistrationWatch()
@@ -104,6 +108,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         loop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [unowned self] _ in
             let now = ContinuousClock.now
             for client in connections.values { client.checkPatience(now: now) }
+            payDebt()
         }
     }
 
@@ -138,6 +143,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         abandonFollows(of: client)
         abandonVerification(of: client)
     }
+
+    func isConnected(_ client: ClientConnection) -> Bool { connections[ObjectIdentifier(client)] != nil }
 
     var clientsBetweenCalls: [ClientConnection] { connections.values.filter(\.isBetweenCalls) }
 

@@ -35,6 +35,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     private var isPingUnanswered = false
     /// We have killed it ourselves.
     private var hasHung = false
+    /// We have killed it for no fault of what it was restoring.
+    private var isRenewed = false
 
     private static let quickDeath = Duration.seconds(10)
     private static let pingInterval = TimeAmount.seconds(5)
@@ -143,7 +145,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         phase = .down
         isPingUnanswered = false
         restarts += 1
-        let restoringIDs = asked.first ?? []
+        let restoringIDs = isRenewed ? [] : asked.first ?? []
+        isRenewed = false
         asked = []
         groupsUnderWay = 0
         onDeath(end)
@@ -183,6 +186,15 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         guard let connection else { return }
         onEvent(HostEvent("restore", reason: why, text: "the runtime hangs and is killed: \(why)"), nil)
         hasHung = true
+        kill(connection.process.pid, SIGKILL)
+    }
+
+    /// Puts another runtime in this one's place, filled from the book as it is then. Nothing is asked of this one any more.
+    func renew(_ why: String) {
+        guard phase == .up || phase == .restoring, let connection else { return }
+        onEvent(HostEvent("restore", reason: why, text: "the runtime is replaced: \(why)"), nil)
+        phase = .down
+        isRenewed = true
         kill(connection.process.pid, SIGKILL)
     }
 
