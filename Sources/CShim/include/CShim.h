@@ -79,6 +79,12 @@ int ops_seal_size(int fd);
 int ops_die_with_parent(void);
 /// Closes every descriptor from `first` on.
 void ops_close_from(int first);
+/// From now on a thread that takes the process down by a fault of its own first writes the request that it works on, an
+/// `int64_t`, to `fd`.
+void ops_record_faults(int fd);
+/// Which request the calling thread works on from now on; 0: none.
+void ops_work_on(int64_t work);
+int64_t ops_work(void);
 /// Who connected to a Unix socket, as of connect(2). Returns -1 and sets errno.
 int ops_peer_credentials(int fd, uint32_t *pid, uint32_t *uid, uint32_t *gid);
 /// The peer's supplementary groups. Returns how many there are, also when that is more than `capacity` (then none is

@@ -1,3 +1,4 @@
+internal import CShim
 internal import Glibc
 
 /// A thread with a stack of fixed size behind a guard page, on which one world runs.
@@ -7,11 +8,12 @@ internal import Glibc
 enum WorldThread {
     static let stackByteCount = 8 << 20
 
-    /// Runs `body` on a new thread and waits for it.
+    /// Runs `body` on a new thread, for whatever the calling one works on, and waits for it.
     /// - Returns: false if the thread could not be made.
     static func run(_ body: @escaping () -> Void) -> Bool {
         final class Box {
             let body: () -> Void
+            let work = ops_work()
             init(_ body: @escaping () -> Void) { self.body = body }
         }
         var attributes = pthread_attr_t()
@@ -26,6 +28,7 @@ enum WorldThread {
             { argument in
                 // SAFETY: the box passed below, retained once for this thread.
                 let box = Unmanaged<Box>.fromOpaque(argument.unsafelyUnwrapped).takeRetainedValue()
+                ops_work_on(box.work)
                 box.body()
                 return nil
             }, box.toOpaque())

@@ -82,38 +82,52 @@ extension Broker {
         rollBackTrials(reason)
         transientsDied(reason)
         abortImport()
-        let interrupted = underWay.sorted { $0.key < $1.key }.map(\.value)
+        finishTakeBacks()
+        let interrupted = underWay.sorted { $0.key < $1.key }
         underWay = [:]
         let work =
             interrupted.isEmpty
             ? ""
             : "; under way: "
-                + Set(interrupted.map(\.method.rawValue)).sorted()
+                + Set(interrupted.map(\.value.method.rawValue)).sorted()
                 .joined(separator: ", ")
         record(
             HostEvent(
                 "restore", reason: "the runtime process was \(reason)\(work)",
                 text: "the runtime process was \(reason) and is restarted"), priority: .error)
-        let isAlone = interrupted.count == 1
-        for pending in interrupted { interruptedByDeath(pending, end, isAlone: isAlone) }
+        for (serial, pending) in interrupted {
+            // A thread that crashes says what it worked on. A death that tells nothing falls on a call that was alone.
+            let part: DeathPart =
+                switch end.request {
+                case serial: .cause
+                case nil: interrupted.count == 1 ? .alone : .unknown
+                default: .witness
+                }
+            interruptedByDeath(pending, end, part)
+        }
     }
 
-    private func interruptedByDeath(_ pending: PendingCall, _ end: RuntimeEnd, isAlone: Bool) {
+    /// What a call had to do with the death of its runtime.
+    private enum DeathPart { case cause, alone, unknown, witness }
+
+    private func interruptedByDeath(_ pending: PendingCall, _ end: RuntimeEnd, _ part: DeathPart) {
         if let id = pending.holds { release(id) }
         // It is off the disk, so the next runtime does not get it back.
         if let entry = pending.removal {
             removedByDeath(entry, pending)
             return release(entry.id)
         }
-        pending.deaths += 1
-        // A run that was alone when its runtime crashed is not tried on another.
-        let isGuilty = isAlone && !end.isFromOutside && pending.run?.uses.isEmpty == false
+        if part != .witness { pending.deaths += 1 }
+        let uses = pending.run?.uses ?? []
+        let isSuspect = (part == .cause || part == .alone) && !uses.isEmpty
+        // A run that crashed its runtime, as far as anybody can tell, is not tried on another.
+        let isGuilty = isSuspect && !end.isFromOutside
         let mayRepeat = pending.method.isIdempotent && pending.deaths < Self.deathsMax && !isGuilty
         guard !mayRepeat else {
             queue.append(pending)
             return
         }
-        if isAlone, let run = pending.run, !run.uses.isEmpty { quarantine(run.uses, reason: end.text) }
+        if isSuspect { quarantine(uses, reason: end.text) }
         let changes = pending.method.isIdempotent ? nil : "nothing was changed"
         let refusal = Refusal(
             "runtime", errno: Int(EIO), "the runtime died while it worked on '\(pending.method.rawValue)'",

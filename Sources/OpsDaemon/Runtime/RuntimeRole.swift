@@ -18,13 +18,16 @@ enum RuntimeRole {
     static let descriptor: CInt = 3
     /// The file of the window in which objects come (`ObjectWindow`).
     static let windowDescriptor: CInt = 4
+    /// Where the request is left over which we crash.
+    static let faultDescriptor: CInt = 5
 
     static func run() -> Never {
         // The broker's terminal is not ours: it tells us to stop by closing the connection.
         signal(SIGINT, SIG_IGN)
         signal(SIGPIPE, SIG_IGN)
         // Whatever the broker inherited and did not know of.
-        ops_close_from(windowDescriptor + 1)
+        ops_close_from(faultDescriptor + 1)
+        ops_record_faults(faultDescriptor)
         ops_keep_freed_memory()
         if let complaint = CodeTools.complaint { say("opsd: \(complaint)") }
         guard ops_die_with_parent() == 0, getppid() != 1 else { exit(0) }

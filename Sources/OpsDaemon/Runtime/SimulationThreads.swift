@@ -1,3 +1,4 @@
+import CShim
 import ControlAPI
 import Foundation
 import OpsHost
@@ -24,6 +25,7 @@ final class SimulationThreads: Sendable {
         let thread = Thread { [self] in
             // Of this thread alone, as Linux has it.
             setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+            ops_work_on(request.serial)
             run(request)
             _ = cancelled.withLock { $0.remove(request.serial) }
         }
@@ -55,6 +57,7 @@ final class SimulationThreads: Sendable {
                     last = .now
                     return true
                 }
+                SimulationThreads.crashIfTold(parameters.scenario)
                 if isDue {
                     if let progress = try? JSONValue(encoding: RunReply(progress: status)) {
                         send(request, Reply(progress, continues: true))
@@ -66,6 +69,15 @@ final class SimulationThreads: Sendable {
         } catch {
             send(request, Reply(error))
         }
+    }
+
+    /// A test's way to a run that no runtime survives: one with the `cc` that $OPSD_TEST_CRASH_IN_RUN names.
+    private static func crashIfTold(_ scenario: String) {
+        #if DEBUG
+            guard let victim = environment("OPSD_TEST_CRASH_IN_RUN"), scenario.contains("cc: \(victim)")
+            else { return }
+            abort()
+        #endif
     }
 
     /// First of all, which registrations are used: if we die, they are suspects.

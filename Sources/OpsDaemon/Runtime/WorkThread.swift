@@ -1,3 +1,4 @@
+import CShim
 import Foundation
 import Synchronization
 
@@ -56,7 +57,9 @@ final class WorkThread: @unchecked Sendable {  // `waiting` is guarded by `condi
             condition.unlock()
             busySince.store(Self.seconds, ordering: .relaxed)
             pthread_setspecific(Self.serialKey, UnsafeRawPointer(bitPattern: Int(next.serial)))
+            ops_work_on(next.serial)
             next.work()
+            ops_work_on(0)
             pthread_setspecific(Self.serialKey, nil)
             busySince.store(0, ordering: .relaxed)
         }

@@ -8,6 +8,8 @@ struct RuntimeProcess: Sendable {
     let descriptor: CInt
     /// Shared with the child, which has its file as descriptor 4.
     let window: ObjectWindow
+    /// The child writes to the other end, its descriptor 5, over which request it crashes. `whenEnded` closes it.
+    let faults: CInt
 
     /// Starts `opsd --runtime`.
     ///
@@ -26,6 +28,12 @@ struct RuntimeProcess: Sendable {
             throw error
         }
         defer { close(file) }
+        let faults: CInt, faultsEnd: CInt
+        do throws(StartFailure) { (faults, faultsEnd) = try makeFaults() } catch {
+            close(ours)
+            throw error
+        }
+        defer { close(faultsEnd) }
 
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
@@ -33,6 +41,7 @@ struct RuntimeProcess: Sendable {
         // dup2 clears close-on-exec, also where both numbers are equal.
         posix_spawn_file_actions_adddup2(&actions, theirs, RuntimeRole.descriptor)
         posix_spawn_file_actions_adddup2(&actions, file, RuntimeRole.windowDescriptor)
+        posix_spawn_file_actions_adddup2(&actions, faultsEnd, RuntimeRole.faultDescriptor)
 
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
@@ -55,9 +64,10 @@ struct RuntimeProcess: Sendable {
         let result = posix_spawn(&pid, "/proc/self/exe", &actions, &attributes, &arguments, &variables)
         guard result == 0 else {
             close(ours)
+            close(faults)
             throw StartFailure("cannot start the runtime: \(String(cString: strerror(result)))")
         }
-        return RuntimeProcess(pid: pid, descriptor: ours, window: window)
+        return RuntimeProcess(pid: pid, descriptor: ours, window: window, faults: faults)
     }
 
     /// - Returns: our side, and a descriptor of the file that the child does not find under the numbers it is given.
@@ -65,11 +75,28 @@ struct RuntimeProcess: Sendable {
         let file = try ObjectWindow.makeFile()
         defer { close(file) }
         let window = try ObjectWindow(descriptor: file, isWritable: true)
-        let high = fcntl(file, F_DUPFD_CLOEXEC, RuntimeRole.windowDescriptor + 1)
-        guard high >= 0 else { throw StartFailure("fcntl: \(String(cString: strerror(errno)))") }
-        return (window, high)
+        return (window, try raised(file))
     }
 
+    /// - Returns: our end, and one for the child, which does not find it under the numbers it is given.
+    private static func makeFaults() throws(StartFailure) -> (CInt, CInt) {
+        let (ours, theirs): (CInt, CInt)
+        do { (ours, theirs) = try UnixSocket.makePair() } catch {
+            throw StartFailure("\(error.call): \(error.text)")
+        }
+        defer { close(theirs) }
+        do throws(StartFailure) { return (ours, try raised(theirs)) } catch {
+            close(ours)
+            throw error
+        }
+    }
+
+    /// The same file under a number above those that the child is given.
+    private static func raised(_ file: CInt) throws(StartFailure) -> CInt {
+        let high = fcntl(file, F_DUPFD_CLOEXEC, RuntimeRole.faultDescriptor + 1)
+        guard high >= 0 else { throw StartFailure("fcntl: \(String(cString: strerror(errno)))") }
+        return high
+    }
 }
 
 /// How a runtime process ended.
@@ -78,8 +105,11 @@ struct RuntimeEnd: Sendable {
     var text: String
     /// SIGKILL: somebody's decision (an operator's, the kernel's for want of memory), not a fault of what ran there.
     var isFromOutside: Bool
+    /// The request on which the thread worked that crashed, by serial; nil: it is not known, or there was none.
+    var request: Int64?
 
-    init(status: CInt) {
+    init(status: CInt, request: Int64?) {
+        self.request = request
         let signal = status & 0x7f
         isFromOutside = signal == SIGKILL
         guard signal != 0 else {
