@@ -65,6 +65,28 @@ struct RestoreTests {
         #expect(try sandbox.opsctl("register", try Example.reno.get()).stdout.contains("id 3\n"))
     }
 
+    @Test("the id of a transient registration is not given to another one, whatever dies")
+    func remembersTransientIDs() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        try sandbox.start("--state-dir", state)
+        for id in [1, 3] {
+            let owner = try sandbox.begin("register", "--transient", try Example.reno.get())
+            try sandbox.eventually("it is registered") { try states(sandbox) == ["reno": "INUSE"] }
+            if id == 1 {
+                kill(try #require(try sandbox.runtimePID()), SIGKILL)
+            } else {
+                kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+                sandbox.daemon?.waitUntilExit()
+                try sandbox.start("--state-dir", state)
+            }
+            owner.waitUntilExit()
+            let registered = try sandbox.opsctl("register", try Example.reno.get()).stdout
+            #expect(registered.contains("id \(id + 1)\n"), "\(registered)")
+            #expect(try sandbox.opsctl("unregister", "id", "\(id + 1)").status == 0)
+        }
+    }
+
     @Test("a run that was alone when its runtime crashed costs one restart")
     func quarantinesWhatALoneRunUses() throws {
         let sandbox = try Sandbox()
@@ -89,6 +111,51 @@ struct RestoreTests {
         #expect(hasKilled)
         #expect(try states(sandbox) == ["cubic": "FAILED", "reno": "INUSE"])
         #expect(try status(sandbox)["restarts"] as? Int == 1)
+    }
+
+    /// Hooks that crash a runtime are in debug builds only.
+    private static let hasHooks = ProcessInfo.processInfo.environment["OPSD_TEST_BINARIES"] == nil
+
+    @Test(
+        "of several runs that a crash interrupts, only the one that crashed is held to account",
+        .enabled(if: hasHooks, "the programs under test are no debug builds"))
+    func quarantinesOnlyWhatCrashed() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        try sandbox.start(
+            "--state-dir", state,
+            environment: ["SWIFT_BACKTRACE": "enable=no", "OPSD_TEST_CRASH_IN_RUN": "bpf_reno"])
+        #expect(try sandbox.opsctl("register", try Example.cubic.get()).status == 0)
+        #expect(try sandbox.opsctl("register", try Example.reno.get()).status == 0)
+        func scenario(_ name: String) throws -> String {
+            try sandbox.file(
+                name + ".yaml",
+                """
+                duration: 36000s
+                links: {b: {rate: 10Mbit, delay: 10ms, buffer: 1bdp}}
+                flows: [{name: a, cc: \(name), path: [b], rtt: 20ms}]
+                record: off
+
+                """)
+        }
+        func runs() throws -> [String: String] {
+            let listed = try sandbox.opsctl("-j", "sim", "list").json()["result"] as? [[String: Any]] ?? []
+            return Dictionary(
+                listed.map { ("\($0["id"] ?? "?")", "\($0["state"] ?? "?")") }, uniquingKeysWith: { $1 })
+        }
+        // As many go on as there are processors, and one of them crashes: its thread says so.
+        #expect(try sandbox.opsctl("sim", "run", "--detach", try scenario("bpf_cubic")).status == 0)
+        try sandbox.eventually("the first one runs") { try runs()["1"] == "running" }
+        #expect(try sandbox.opsctl("sim", "run", "--detach", try scenario("bpf_reno")).status == 0)
+        try sandbox.eventually("the other one has crashed") { try runs()["2"] == "failed" }
+        #expect(try states(sandbox) == ["cubic": "INUSE", "reno": "FAILED"])
+        #expect(try status(sandbox)["restarts"] as? Int == 1)
+        #expect(try status(sandbox)["quarantined"] as? Int == 1)
+        #expect(try runs()["1"] == "running")
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "1").status == 0)
+        sandbox.stop()
+        try sandbox.start("--state-dir", state)
+        #expect(try states(sandbox) == ["cubic": "INUSE", "reno": "FAILED"])
     }
 
     @Test("what could not be restored is tried again by the next daemon")
@@ -130,6 +197,29 @@ struct RestoreTests {
         sandbox.stop()
         try sandbox.start("--state-dir", state)
         #expect(try states(sandbox) == ["a_rather_long_n": "INUSE"])
+    }
+
+    @Test("a detach that is on disk when the runtime dies is done")
+    func detachesBeforeADeath() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        let source = try String(
+            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
+        let linked = try Example.compile(
+            "detached", source: source.replacing("SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")"))
+        try sandbox.start("--state-dir", state)
+        #expect(try sandbox.opsctl("register", linked).status == 0)
+        // A runtime that does nothing more: the detach is stored, and the next runtime is asked for it.
+        let victim = try #require(try sandbox.runtimePID())
+        kill(victim, SIGSTOP)
+        let detach = try sandbox.begin("link", "detach", "id", "1")
+        let manifests = { try FileManager.default.contentsOfDirectory(atPath: state + "/objects") }
+        try sandbox.eventually("the detach is stored") { try !manifests().contains { $0.hasSuffix(".o") } }
+        kill(victim, SIGKILL)
+        detach.waitUntilExit()
+        #expect(detach.terminationStatus == 0)
+        #expect(try states(sandbox).isEmpty)
+        #expect(try sandbox.opsctl("registry", "verify").status == 0)
     }
 
     @Test("links come back under their ids")

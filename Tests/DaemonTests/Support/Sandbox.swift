@@ -23,7 +23,10 @@ final class Sandbox {
     /// Where `swift build` put the programs: beside the test program.
     static let binaries = URL(filePath: "/proc/self/exe").resolvingSymlinksInPath()
         .deletingLastPathComponent()
-    static let opsd = binaries.appending(path: "opsd").path
+    /// Of that build, or of another that `OPSD_TEST_BINARIES` names.
+    static let programs =
+        ProcessInfo.processInfo.environment["OPSD_TEST_BINARIES"].map { URL(filePath: $0) } ?? binaries
+    static let opsd = programs.appending(path: "opsd").path
     static let root = URL(filePath: #filePath).deletingLastPathComponent().appending(path: "../../..")
         .standardized
 
@@ -67,12 +70,12 @@ final class Sandbox {
 
     func opsctl(_ arguments: String...) throws -> Output {
         try Sandbox.run(
-            Sandbox.binaries.appending(path: "opsctl").path, arguments, environment: ["OPSD_SOCKET": socket])
+            Sandbox.programs.appending(path: "opsctl").path, arguments, environment: ["OPSD_SOCKET": socket])
     }
 
     /// As another user, in one group; needs root.
     func opsctl(as uid: UInt32, group: UInt32? = nil, _ arguments: String...) throws -> Output {
-        let program = Sandbox.binaries.appending(path: "opsctl").path
+        let program = Sandbox.programs.appending(path: "opsctl").path
         let who = ["--reuid", "\(uid)", "--regid", "\(group ?? uid)", "--clear-groups", program]
         return try Sandbox.run("/usr/bin/setpriv", who + arguments, environment: ["OPSD_SOCKET": socket])
     }
@@ -80,7 +83,7 @@ final class Sandbox {
     /// Starts opsctl and does not wait for it.
     func begin(_ arguments: String...) throws -> Process {
         let process = Process()
-        process.executableURL = Sandbox.binaries.appending(path: "opsctl")
+        process.executableURL = Sandbox.programs.appending(path: "opsctl")
         process.arguments = ["--socket", socket] + arguments
         process.standardInput = FileHandle.nullDevice
         process.standardOutput = FileHandle.nullDevice
@@ -98,6 +101,13 @@ final class Sandbox {
     // MARK: The daemon
 
     func start(_ arguments: String..., environment: [String: String] = [:]) throws {
+        try launch(arguments, environment: environment)
+        try eventually("the daemon answers") { try opsctl("daemon", "status").status == 0 }
+    }
+
+    /// Starts the daemon and does not wait until it answers.
+    @discardableResult
+    func launch(_ arguments: [String], environment: [String: String] = [:]) throws -> Process {
         let process = Process()
         process.environment = ProcessInfo.processInfo.environment.merging(environment) { $1 }
         process.executableURL = URL(filePath: Sandbox.opsd)
@@ -111,7 +121,7 @@ final class Sandbox {
         process.standardError = handle
         try process.runWithOpenSignals()
         daemon = process
-        try eventually("the daemon answers") { try opsctl("daemon", "status").status == 0 }
+        return process
     }
 
     func stop() {
@@ -179,7 +189,7 @@ enum Example {
                 switch self {
                 case .ours:
                     try Sandbox.run(
-                        Sandbox.binaries.appending(path: "opsctl").path, ["btf", "dump", "format", "c"])
+                        Sandbox.programs.appending(path: "opsctl").path, ["btf", "dump", "format", "c"])
                 case .runningKernel:
                     try Sandbox.run(
                         "/usr/bin/env",
