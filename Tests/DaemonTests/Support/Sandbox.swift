@@ -154,8 +154,9 @@ final class Sandbox {
 
 extension Process {
     /// Tests run on threads that block all signals, and children inherit that: they could not be told to stop, nor hear
-    /// of their own children.
+    /// of their own children. Nor would they hear SIGINT where a shell has started the tests in the background.
     func runWithOpenSignals() throws {
+        signal(SIGINT, SIG_DFL)
         var (none, before) = (sigset_t(), sigset_t())
         sigemptyset(&none)
         pthread_sigmask(SIG_SETMASK, &none, &before)
