@@ -64,3 +64,15 @@ int close_range(unsigned int first, unsigned int last, int flags) {
     }
     return result;
 }
+
+// MARK: The main thread's stack
+
+// dispatch_main ends the main thread, whose stack libdispatch then goes on using for signals. To AddressSanitizer the frames
+// that never returned still are there.
+__attribute__((weak)) extern void __asan_handle_no_return(void);
+
+void dispatch_main(void) {
+    void (*next)(void) = NEXT("dispatch_main");
+    if (__asan_handle_no_return) __asan_handle_no_return();
+    next();
+}
