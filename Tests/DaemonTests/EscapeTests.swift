@@ -121,7 +121,9 @@
             var picked: [String: Int64] = [:]
             for act in acts {
                 position += act.call.components(separatedBy: "act(").count - 1
-                picked[act.what] = try #require(results.dropFirst(position - 1).first)
+                // By its type: else the optional itself would be what is required, and it always is there.
+                let result: Int64 = try #require(results.dropFirst(position - 1).first)
+                picked[act.what] = result
             }
             return Outcome(
                 results: picked, control: try #require(results.first), runtimeBefore: runtime,
