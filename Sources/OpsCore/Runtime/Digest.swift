@@ -4,7 +4,7 @@ import Dispatch
 import Synchronization
 
 /// Lower-case hex of the SHA-256 of bytes: the identity of an object file.
-package func sha256Hex(_ bytes: [UInt8]) -> String { hex(Array(SHA256.hash(data: bytes))) }
+package func sha256Hex(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes)) }
 
 /// The identity of an object file, made beside the work that can begin without it.
 final class ObjectDigest: Sendable {
@@ -46,17 +46,19 @@ func programTag(_ insns: [Instruction]) -> String {
         isSecondHalf = namesMap
         bytes.append(insn.opcode)
         bytes.append(insn.registers)
-        bytes += littleEndian(insn.offset)
-        bytes += littleEndian(imm)
+        for shift in [0, 8] { bytes.append(UInt8(truncatingIfNeeded: insn.offset >> shift)) }
+        for shift in [0, 8, 16, 24] { bytes.append(UInt8(truncatingIfNeeded: imm >> shift)) }
     }
-    return hex(Array(SHA256.hash(data: bytes).prefix(8)))
+    return hex(SHA256.hash(data: bytes).prefix(8))
 }
 
-private func littleEndian<Value: FixedWidthInteger>(_ value: Value) -> [UInt8] {
-    (0..<Value.bitWidth / 8).map { UInt8(truncatingIfNeeded: value >> Value(8 * $0)) }
-}
-
-private func hex(_ bytes: [UInt8]) -> String {
-    let digits = Array("0123456789abcdef")
-    return String(bytes.flatMap { [digits[Int($0 >> 4)], digits[Int($0 & 15)]] })
+private func hex(_ bytes: some Sequence<UInt8>) -> String {
+    func digit(_ value: UInt8) -> UInt8 { value + (value < 10 ? UInt8(ascii: "0") : UInt8(ascii: "a") - 10) }
+    var text: [UInt8] = []
+    text.reserveCapacity(64)
+    for byte in bytes {
+        text.append(digit(byte >> 4))
+        text.append(digit(byte & 15))
+    }
+    return String(decoding: text, as: UTF8.self)
 }
