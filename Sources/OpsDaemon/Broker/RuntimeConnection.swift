@@ -25,6 +25,8 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     private var channel: (any Channel)?
     private var loop: (any EventLoop)?
     private var hasEnded: RuntimeEnd?
+    /// Its id may be another process's by now.
+    private var isReaped = false
     private var hasClosed = false
     /// News, with the serial of the request that brought them about.
     var onEvent: (HostEvent, Int64?) -> Void = { _, _ in }
@@ -38,7 +40,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     /// Takes over the descriptor.
     func start(on loop: any EventLoop) -> EventLoopFuture<Void> {
         self.loop = loop
-        process.whenEnded { end in loop.execute { self.ended(end) } }
+        process.whenEnded { loop.execute { self.ended() } }
         return ClientBootstrap(group: loop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -109,7 +111,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             }
         } catch {
             // It talks nonsense: code that ran in it has damaged it.
-            kill(process.pid, SIGKILL)
+            signal(SIGKILL)
         }
     }
 
@@ -127,14 +129,15 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     func channelInactive(context: ChannelHandlerContext) {
         hasClosed = true
         // A runtime without its broker has no purpose; it should have ended by itself.
-        if hasEnded == nil { kill(process.pid, SIGKILL) }
+        signal(SIGKILL)
         dieIfOver()
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) { context.close(promise: nil) }
 
-    private func ended(_ end: RuntimeEnd) {
-        hasEnded = end
+    private func ended() {
+        isReaped = true
+        hasEnded = process.reap()
         dieIfOver()
     }
 
@@ -151,4 +154,9 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     }
 
     func close() { channel?.close(promise: nil) }
+
+    /// Sends a signal to the process, if it still is there.
+    func signal(_ number: CInt) {
+        if !isReaped { kill(process.pid, number) }
+    }
 }

@@ -94,7 +94,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
                 self.ping()
                 self.toRestore = self.plan()[...]
                 self.restoreMore()
-            case .failure: kill(process.pid, SIGKILL)
+            case .failure: connection.signal(SIGKILL)
             }
         }
     }
@@ -186,7 +186,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         guard let connection else { return }
         onEvent(HostEvent("restore", reason: why, text: "the runtime hangs and is killed: \(why)"), nil)
         hasHung = true
-        kill(connection.process.pid, SIGKILL)
+        connection.signal(SIGKILL)
     }
 
     /// Puts another runtime in this one's place, filled from the book as it is then. Nothing is asked of this one any more.
@@ -195,7 +195,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         onEvent(HostEvent("restore", reason: why, text: "the runtime is replaced: \(why)"), nil)
         phase = .down
         isRenewed = true
-        kill(connection.process.pid, SIGKILL)
+        connection.signal(SIGKILL)
     }
 
     /// Ends the runtime, for good. Its socket's end tells it.
@@ -203,6 +203,6 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         phase = .stopped
         guard let connection else { return }
         connection.close()
-        kill(connection.process.pid, SIGTERM)
+        connection.signal(SIGTERM)
     }
 }

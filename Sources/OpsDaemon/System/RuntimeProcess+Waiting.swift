@@ -11,18 +11,25 @@ extension RuntimeProcess {
             .map { "\($0.key)=\($0.value)" }
     }
 
-    /// Waits for the end, on a thread of its own, and tells why it came.
-    func whenEnded(_ body: @escaping @Sendable (RuntimeEnd) -> Void) {
-        let (pid, faults) = (pid, faults)
+    /// Waits for the end, on a thread of its own. The process id stays the process's until `reap`.
+    func whenEnded(_ body: @escaping @Sendable () -> Void) {
+        let pid = pid
         let thread = Thread {
-            var status: CInt = 0
-            while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
-            var request: Int64 = 0
-            let count = recv(faults, &request, 8, CInt(MSG_DONTWAIT))
-            close(faults)
-            body(RuntimeEnd(status: status, request: count == 8 ? request : nil))
+            var info = siginfo_t()
+            while waitid(P_PID, id_t(pid), &info, WEXITED | CInt(WNOWAIT)) < 0 && errno == EINTR {}
+            body()
         }
         thread.name = "wait for runtime"
         thread.start()
+    }
+
+    /// After the end, once: why it came. From here on the process id may be another process's.
+    func reap() -> RuntimeEnd {
+        var status: CInt = 0
+        while waitpid(pid, &status, 0) < 0 && errno == EINTR {}
+        var request: Int64 = 0
+        let count = recv(faults, &request, 8, CInt(MSG_DONTWAIT))
+        close(faults)
+        return RuntimeEnd(status: status, request: count == 8 ? request : nil)
     }
 }
