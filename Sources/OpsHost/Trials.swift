@@ -10,6 +10,9 @@ final class Trials: Sendable {
         var fallback: UInt32
         var end: ContinuousClock.Instant
     }
+    /// Not a global one, for the reason that `ObjectDigest` has.
+    fileprivate static let queue = DispatchQueue(label: "opsd.trials")
+
     /// By the id of what is on trial.
     private let trials = Mutex<[UInt32: Trial]>([:])
 
@@ -42,7 +45,7 @@ extension RuntimeHost {
     func begin(_ trial: Trials.Trial, of id: UInt32) {
         trials.add(trial, of: id)
         let left = max(0, (trial.end - ContinuousClock.now) / .seconds(1))
-        DispatchQueue.global().asyncAfter(deadline: .now() + left) { [weak self] in
+        Trials.queue.asyncAfter(deadline: .now() + left) { [weak self] in
             guard let self else { return }
             trials.remove(id)
             guard runtime.endTrial(of: id) else { return }

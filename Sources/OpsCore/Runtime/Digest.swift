@@ -10,6 +10,9 @@ package func sha256Hex(_ bytes: [UInt8]) -> String { hex(SHA256.hash(data: bytes
 final class ObjectDigest: Sendable {
     /// Below this another thread costs more than the hash: about 25 µs at 2 GB/s.
     private static let parallelByteCount = 64 << 10
+    /// A queue of our own: beside the global ones libdispatch starts a monitor, which looks into /proc now and then whether
+    /// their threads get on, and ends a process that cannot, as one in a sandbox.
+    private static let queue = DispatchQueue(label: "opsd.digests", qos: .userInitiated)
 
     private let done = DispatchSemaphore(value: 0)
     private let digest = Mutex<String?>(nil)
@@ -19,7 +22,7 @@ final class ObjectDigest: Sendable {
             digest.withLock { $0 = sha256Hex(bytes) }
             return
         }
-        DispatchQueue.global(qos: .userInitiated).async { [self] in
+        Self.queue.async { [self] in
             let text = sha256Hex(bytes)
             digest.withLock { $0 = text }
             done.signal()
