@@ -12,13 +12,13 @@ struct Preparation {
 
     /// - Throws: what the first failing step says; with `options.keepGoing`, only what concerns the whole object.
     func run() throws(OpsError) -> PreparedObject {
-        let key = key
-        if let known = core.cache.find(key, bytes) { return known }
+        let key = key, sum = FileSum(of: bytes)
+        if let known = core.cache.find(key, bytes, sum) { return known }
         let digest = ObjectDigest(of: bytes)
         let (spec, target, linked) = try linked()
         let builder = ObjectBuilder(core: core, target: target, linked: linked, options: options)
         let prepared = try builder.build(name: name, digest: digest, image: bytes, spec: spec)
-        core.cache.insert(prepared, for: key)
+        core.cache.insert(prepared, for: key, sum)
         return prepared
     }
 
