@@ -19,13 +19,19 @@ fi
 clang -target bpf -mcpu=v3 -g -O2 -I "$work" -I Examples/include -c Examples/cubic.bpf.c -o "$work/cubic.bpf.o"
 llvm-objcopy -g "$work/cubic.bpf.o" "$work/cubic-stripped.bpf.o"
 
-"$bin/opsd" --socket "$work/socket" 2> "$work/log" &
-daemon=$!
-for _ in $(seq 100); do [ -S "$work/socket" ] && break; sleep 0.1; done
+# A daemon for each object: what its first registration costs is one of the figures.
+start_daemon() {
+    "$bin/opsd" --socket "$work/socket" 2> "$work/log" &
+    daemon=$!
+    for _ in $(seq 100); do grep -q ready "$work/log" && break; sleep 0.1; done
+    sleep 1
+}
 
 for object in "$work"/cubic.bpf.o "$work"/cubic-stripped.bpf.o; do
     printf '\n%s\n' "$(basename "$object")"
+    start_daemon
     "$bin/loading-benchmark" "$object" "$rounds" "$work/socket"
+    kill "$daemon" && wait "$daemon" || true
     # Registers by bpftool need root; a kernel that refuses the object says why.
     if bpftool struct_ops register "$object" > "$work/out" 2>&1; then
         bpftool struct_ops unregister name cubic > /dev/null 2>&1

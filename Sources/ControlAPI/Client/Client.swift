@@ -44,7 +44,14 @@ package final class Client {
     package func call(
         _ call: Call, progress: (JSONValue) -> Void = { _ in }
     ) throws(ClientError) -> JSONValue {
-        do { try socket.send(call.json.frame) } catch {
+        try self.call(frame: call.json.frame, progress: progress)
+    }
+
+    /// The same, with the call's frame (`JSONValue.frame`) made before.
+    package func call(
+        frame: [UInt8], progress: (JSONValue) -> Void = { _ in }
+    ) throws(ClientError) -> JSONValue {
+        do { try socket.send(frame) } catch {
             // The daemon may have answered before it stopped reading (a request that is too long).
             if let reply = try? receive(), let refusal = refusal(of: reply) { throw .refused(refusal) }
             throw lost("\(error.call): \(error.text)")

@@ -1,3 +1,5 @@
+import Glibc
+
 /// What a JSON text may cost: hostile nesting would end in stack overflow, hostile breadth in memory.
 package struct JSONLimits: Sendable {
     /// Arrays and objects inside each other.
@@ -59,6 +61,20 @@ extension JSONValue {
     package init(parsing text: String, limits: JSONLimits = .request) throws(JSONError) {
         try self.init(parsing: Array(text.utf8), limits: limits)
     }
+
+    /// The same, but a long string that is the member `name` of the member `parent` of the whole is left where it lies: in
+    /// the value it is empty.
+    ///
+    /// - Returns: where it lies in `bytes`, between its quotes; nil if there is none. What stands there has not been looked
+    ///   at: nobody knows whether it is the text of a string until all of it is known to be letters.
+    package static func parse(
+        _ bytes: [UInt8], leaving name: String, of parent: String, limits: JSONLimits = .request
+    ) throws(JSONError) -> (value: JSONValue, text: Range<Int>?) {
+        var parser = JSONParser(bytes: bytes, limits: limits)
+        parser.left = JSONParser.LeftText(name: name, parent: parent)
+        let value = try parser.parseDocument()
+        return (value, parser.left?.range)
+    }
 }
 
 private struct JSONParser {
@@ -67,6 +83,19 @@ private struct JSONParser {
     var offset = 0
     var depth = 0
     var values = 0
+    /// A string that is not copied.
+    var left: LeftText?
+
+    struct LeftText {
+        /// A shorter one is not worth the trouble.
+        static let byteCountMin = 4096
+
+        let name: String
+        let parent: String
+        /// The member of the whole that is being parsed is `parent`.
+        var isInParent = false
+        var range: Range<Int>?
+    }
 
     init(bytes: [UInt8], limits: JSONLimits) {
         self.bytes = bytes
@@ -106,7 +135,8 @@ private struct JSONParser {
                 let name = try parseString()
                 guard seen.insert(name).inserted else { throw .duplicateName(name, offset: start) }
                 try expect(UInt8(ascii: ":"))
-                members.append(.init(name, try parseValue()))
+                let value = leaves(name) && leaveString() ? .string("") : try parseValue()
+                members.append(.init(name, value))
             } while try skip(UInt8(ascii: ","))
             try expect(UInt8(ascii: "}"))
         }
@@ -153,6 +183,31 @@ private struct JSONParser {
             return text
         }
         return try parseEscapedString(from: first, start: start)
+    }
+
+    /// Whether the value of the member `name`, which comes next, is the one to leave.
+    private mutating func leaves(_ name: String) -> Bool {
+        guard let left else { return false }
+        if depth == 1 { self.left?.isInParent = name == left.parent }
+        return depth == 2 && left.isInParent && name == left.name
+    }
+
+    /// Passes over a long string, up to the next quote.
+    private mutating func leaveString() -> Bool {
+        skipSpace()
+        guard offset < bytes.count, bytes[offset] == UInt8(ascii: "\"") else { return false }
+        let start = offset + 1
+        let byteCount = bytes.withUnsafeBytes { bytes -> Int? in
+            let text = UnsafeRawBufferPointer(rebasing: bytes[start...])
+            guard let base = text.baseAddress, let quote = memchr(base, CInt(UInt8(ascii: "\"")), text.count)
+            else { return nil }
+            return base.distance(to: UnsafeRawPointer(quote))
+        }
+        guard let byteCount, byteCount >= LeftText.byteCountMin else { return false }
+        left?.range = start..<start + byteCount
+        offset = start + byteCount + 1
+        values += 1
+        return true
     }
 
     private mutating func parseEscapedString(from first: Int, start: Int) throws(JSONError) -> String {

@@ -15,6 +15,11 @@ package enum Base64 {
         return text.withUTF8 { decode($0, bulk: bulk) }
     }
 
+    /// The same of a text's bytes.
+    package static func decode(_ text: ArraySlice<UInt8>, bulk: Bulk? = nil) -> [UInt8]? {
+        text.withUnsafeBufferPointer { decode($0, bulk: bulk) }
+    }
+
     private static func decode(_ text: UnsafeBufferPointer<UInt8>, bulk: Bulk?) -> [UInt8]? {
         guard !text.isEmpty else { return [] }
         guard text.count.isMultiple(of: 4) else { return nil }

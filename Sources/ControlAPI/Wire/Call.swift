@@ -23,6 +23,24 @@ package struct Call: Equatable, Sendable {
     package init(frame: [UInt8], limits: JSONLimits = .request) throws(CallError) {
         let json: JSONValue
         do { json = try JSONValue(parsing: frame, limits: limits) } catch { throw .notJSON(error) }
+        try self.init(json: json)
+    }
+
+    /// The same, but the text of a large `object` among the parameters stays in `frame`: the parameter is empty here.
+    ///
+    /// - Returns: where it lies; see `JSONValue.parse`.
+    package static func parse(
+        frame: [UInt8], limits: JSONLimits = .request
+    ) throws(CallError) -> (call: Call, object: Range<Int>?) {
+        let json: JSONValue
+        let text: Range<Int>?
+        do {
+            (json, text) = try JSONValue.parse(frame, leaving: "object", of: "parameters", limits: limits)
+        } catch { throw .notJSON(error) }
+        return (try Call(json: json), text)
+    }
+
+    private init(json: JSONValue) throws(CallError) {
         guard json.object != nil else { throw .notAnObject(got: json.kind) }
         guard let method = json["method"]?.string else { throw .noMethod }
         self.method = method

@@ -2,8 +2,8 @@ import Glibc
 
 /// Cuts a byte stream into varlink's frames, each ended by a NUL byte.
 ///
-/// A frame that comes in many pieces is kept as pieces until somebody wants it in one: nothing is moved while it grows, and
-/// the one copy can be made on another thread. Each byte is searched once. Memory is bounded by the limit plus one piece.
+/// Bytes are copied once, to where the frame is put together; what is there is not moved while the frame grows. Each byte is
+/// searched once. Memory is bounded by twice the limit plus one piece.
 /// Source: varlink.org, "Protocol".
 package struct FrameSplitter: Sendable {
     package enum Failure: Error, Equatable, Sendable {
@@ -12,8 +12,14 @@ package struct FrameSplitter: Sendable {
 
     /// One frame without its NUL.
     package struct Frame: Sendable {
-        fileprivate var pieces: [[UInt8]] = []
-        package fileprivate(set) var count = 0
+        /// All but the last are full. Each has as much room as all before it together, so they are few.
+        private var pieces: [[UInt8]] = []
+        package private(set) var count = 0
+
+        /// A frame that begins with so much is large.
+        private static let largeBytes = 128 << 10
+        /// Room for a large frame: most are objects of less than a megabyte, which then lie in one piece.
+        private static let largeRoom = 1 << 20
 
         /// In one piece; without a copy if it came so.
         package consuming func joined() -> [UInt8] {
@@ -24,27 +30,32 @@ package struct FrameSplitter: Sendable {
             return bytes
         }
 
-        fileprivate mutating func append(_ bytes: ArraySlice<UInt8>) {
-            guard !bytes.isEmpty else { return }
-            count += bytes.count
-            // A client that sends byte by byte must not cost us an array for each.
-            if let last = pieces.indices.last, pieces[last].count < FrameSplitter.pieceBytes {
-                pieces[last] += bytes
-            } else {
-                pieces.append(Array(bytes))
+        fileprivate mutating func append(_ bytes: UnsafeBufferPointer<UInt8>) {
+            var fittingCount = 0
+            if let last = pieces.indices.last {
+                fittingCount = min(bytes.count, pieces[last].capacity - pieces[last].count)
+                pieces[last] += UnsafeBufferPointer(rebasing: bytes[..<fittingCount])
             }
+            if fittingCount < bytes.count {
+                let rest = UnsafeBufferPointer(rebasing: bytes[fittingCount...])
+                let isLarge = rest.count >= Self.largeBytes
+                var piece: [UInt8] = []
+                piece.reserveCapacity(max(rest.count, count, isLarge ? Self.largeRoom : 0))
+                piece += rest
+                pieces.append(piece)
+            }
+            count += bytes.count
         }
     }
 
     /// Most bytes of a request, the NUL not counted.
     package static let requestBytesMax = 64 << 20
 
-    /// Pieces below this size grow.
-    private static let pieceBytes = 256 << 10
-
-    /// The frame that is not complete yet; no NUL lies in it.
+    /// The frame that has not been handed out yet; no NUL lies in it.
     private var begun = Frame()
-    /// What has not been searched.
+    /// Its NUL has come.
+    private var isComplete = false
+    /// What came behind that and has not been searched.
     private var rest: ArraySlice<UInt8> = []
     private let limit: Int
 
@@ -53,33 +64,52 @@ package struct FrameSplitter: Sendable {
     }
 
     /// Bytes that have not been handed out.
-    package var pendingByteCount: Int { begun.count + rest.count }
+    package var pendingByteCount: Int { begun.count + (isComplete ? 1 : 0) + rest.count }
 
     package mutating func append(_ piece: some Collection<UInt8>) {
-        if rest.isEmpty { rest = ArraySlice(Array(piece)) } else { rest += piece }
+        let isTaken: Void? = piece.withContiguousStorageIfAvailable { take($0) }
+        if isTaken == nil { Array(piece).withUnsafeBufferPointer { take($0) } }
+    }
+
+    private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>) {
+        guard !isComplete, rest.isEmpty else {
+            rest += bytes
+            return
+        }
+        let end = Self.endOfFrame(in: bytes)
+        begun.append(UnsafeBufferPointer(rebasing: bytes[..<(end ?? bytes.endIndex)]))
+        guard let end else { return }
+        isComplete = true
+        rest = ArraySlice(Array(UnsafeBufferPointer(rebasing: bytes[(end + 1)...])))
     }
 
     /// The next complete frame, or nil if more bytes are needed.
     ///
     /// - Throws: `tooLong`; the stream cannot be followed after that, for the frame's end is unknown.
     package mutating func nextFrame() throws(Failure) -> Frame? {
-        let end = endOfFrame()
-        begun.append(rest[rest.startIndex..<(end ?? rest.endIndex)])
-        rest = end.map { rest[($0 + 1)...] } ?? []
+        if !isComplete, !rest.isEmpty {
+            let unsearched = rest
+            unsearched.withUnsafeBufferPointer { bytes in
+                let end = Self.endOfFrame(in: bytes)
+                begun.append(UnsafeBufferPointer(rebasing: bytes[..<(end ?? bytes.endIndex)]))
+                isComplete = end != nil
+                rest = end.map { unsearched.dropFirst($0 + 1) } ?? []
+            }
+        }
         guard begun.count <= limit else { throw .tooLong(limit: limit) }
-        guard end != nil else { return nil }
-        defer { begun = Frame() }
+        guard isComplete else { return nil }
+        defer {
+            begun = Frame()
+            isComplete = false
+        }
         return begun
     }
 
     /// The same, in one piece.
     package mutating func next() throws(Failure) -> [UInt8]? { try nextFrame()?.joined() }
 
-    /// An index of `rest`.
-    private func endOfFrame() -> Int? {
-        rest.withUnsafeBytes { buffer in
-            guard let base = buffer.baseAddress, let found = memchr(base, 0, buffer.count) else { return nil }
-            return rest.startIndex + base.distance(to: UnsafeRawPointer(found))
-        }
+    private static func endOfFrame(in bytes: UnsafeBufferPointer<UInt8>) -> Int? {
+        guard let base = bytes.baseAddress, let found = memchr(base, 0, bytes.count) else { return nil }
+        return UnsafeRawPointer(base).distance(to: UnsafeRawPointer(found))
     }
 }
