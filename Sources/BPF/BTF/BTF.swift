@@ -17,9 +17,13 @@ package struct BTF: Sendable {
     package var types: [BTFType] { (0..<count).map { storage.type(of: TypeID($0)) } }
 
     /// The ids of a kind, ascending, without decoding any type.
-    package func ids(of kind: BTFKind) -> [TypeID] {
-        (0..<count).lazy.map { TypeID($0) }.filter { storage.kind(of: $0) == kind }
-    }
+    package func ids(of kind: BTFKind) -> [TypeID] { storage.ids(of: kind) }
+
+    /// A type's kind, without decoding it; nil for void and for what is not here.
+    package func kind(of id: TypeID) -> BTFKind? { storage.kind(of: id) }
+
+    /// The kind behind typedefs, qualifiers and type tags; nil for void.
+    package func resolvedKind(of id: TypeID) -> BTFKind? { storage.kind(of: storage.resolve(id)) }
 
     /// The type of an id; `.void` for an id that is not in this BTF.
     package subscript(id: TypeID) -> BTFType { storage.type(of: id) }

@@ -27,8 +27,10 @@ struct BTFGraphCheck {
     private struct Edges {
         let followsPointers: Bool
 
-        func count(_ record: BTFRecord) -> Int {
-            switch record.kind {
+        /// Of the record at `start`.
+        func count(_ words: [UInt32], _ start: Int) -> Int {
+            let record = BTFRecord(words: words, start: start)
+            return switch record.kind {
             case .int, .enumeration, .enum64, .float, .forward: 0
             case .pointer: followsPointers ? 1 : 0
             case .struct, .union, .dataSection: followsPointers ? 0 : record.vlen
@@ -38,8 +40,9 @@ struct BTFGraphCheck {
             }
         }
 
-        func target(_ record: BTFRecord, _ index: Int) -> TypeID {
-            switch record.kind {
+        func target(_ words: [UInt32], _ start: Int, _ index: Int) -> TypeID {
+            let record = BTFRecord(words: words, start: start)
+            return switch record.kind {
             case .struct, .union: record.memberType(index)
             case .dataSection: TypeID(rawValue: record.word(3 * index))
             case .array: TypeID(rawValue: record.word(index))
@@ -51,7 +54,8 @@ struct BTFGraphCheck {
 
     private struct Visit {
         let position: Int
-        let record: BTFRecord
+        /// Of its record. A record of its own would count a reference to the words for each of them.
+        let start: Int
         let edgeCount: Int
         var next = 0
         var depth = 1
@@ -63,14 +67,14 @@ struct BTFGraphCheck {
         var depths = [UInt8](repeating: 0, count: storage.starts.count)
         var stack: [Visit] = []
         func visit(_ position: Int) -> Visit? {
-            let record = BTFRecord(words: storage.words, start: Int(storage.starts[position]))
-            let count = edges.count(record)
+            let start = Int(storage.starts[position])
+            let count = edges.count(storage.words, start)
             guard count > 0 else {
                 depths[position] = 1
                 return nil
             }
             depths[position] = inProgress
-            return Visit(position: position, record: record, edgeCount: count)
+            return Visit(position: position, start: start, edgeCount: count)
         }
         for root in depths.indices where depths[root] == 0 {
             if let start = visit(root) { stack.append(start) }
@@ -81,7 +85,8 @@ struct BTFGraphCheck {
                     depths[done.position] = UInt8(done.depth)
                     if top > 0 { stack[top - 1].depth = max(stack[top - 1].depth, done.depth + 1) }
                 } else {
-                    let target = edges.target(stack[top].record, stack[top].next).index - storage.firstID
+                    let target =
+                        edges.target(storage.words, stack[top].start, stack[top].next).index - storage.firstID
                     stack[top].next += 1
                     guard target >= 0 else { continue }
                     if depths[target] == inProgress { throw .cycle(id: id) }
@@ -138,7 +143,8 @@ struct BTFGraphCheck {
         let limit = 8 * record.size
         for index in 0..<record.vlen {
             let type = record.memberType(index)
-            guard let byteCount = storage.byteCount(of: type) else {
+            let resolved = storage.resolve(type)
+            guard let byteCount = storage.byteCount(of: resolved) else {
                 throw wrong(id, type, "a type with a size")
             }
             let (bitOffset, bitFieldSize) = storage.place(ofMember: index, in: record)
@@ -147,7 +153,7 @@ struct BTFGraphCheck {
                     throw .badField(id: id, kind: record.kind.name, field: "member offset", value: bitOffset)
                 }
             } else {
-                switch storage.kind(of: storage.resolve(type)) {
+                switch storage.kind(of: resolved) {
                 case .int, .enumeration, .enum64: break
                 default: throw wrong(id, type, "INT or ENUM, as a bit field")
                 }

@@ -105,12 +105,14 @@ extension BTFStorage {
     }
 
     private func decodeMembers(_ record: BTFRecord) -> [BTFMember] {
-        (0..<record.vlen).map { index in
-            let place = place(ofMember: index, in: record)
-            return BTFMember(
-                name: name(at: record.memberName(index)), type: record.memberType(index),
-                bitOffset: place.bitOffset, bitFieldSize: place.bitFieldSize)
-        }
+        (0..<record.vlen).map { decodeMember($0, of: record) }
+    }
+
+    func decodeMember(_ index: Int, of record: BTFRecord) -> BTFMember {
+        let place = place(ofMember: index, in: record)
+        return BTFMember(
+            name: name(at: record.memberName(index)), type: record.memberType(index),
+            bitOffset: place.bitOffset, bitFieldSize: place.bitFieldSize)
     }
 
     private func decodeEnumerators(_ record: BTFRecord) -> [BTFEnumerator] {
@@ -124,12 +126,11 @@ extension BTFStorage {
     func place(ofMember index: Int, in record: BTFRecord) -> (bitOffset: Int, bitFieldSize: Int) {
         let offset = record.memberBitOffset(index)
         if record.kindFlag { return (offset, record.memberBitFieldSize(index)) }
-        guard let type = self.record(of: resolve(record.memberType(index))), type.kind == .int else {
-            return (offset, 0)
-        }
-        let encoding = type.word(0)
+        let type = resolve(record.memberType(index))
+        guard kind(of: type) == .int, let int = self.record(of: type) else { return (offset, 0) }
+        let encoding = int.word(0)
         let bits = Int(encoding & 0xff)
-        return bits == 8 * type.size ? (offset, 0) : (offset + Int(encoding >> 16 & 0xff), bits)
+        return bits == 8 * int.size ? (offset, 0) : (offset + Int(encoding >> 16 & 0xff), bits)
     }
 
     /// The last parameter without name and type stands for `...`.

@@ -106,6 +106,32 @@ final class BTFStorage: Sendable {
         String(decoding: nameBytes(at: Int(offset)), as: UTF8.self)
     }
 
+    /// A type's own name, without decoding the rest; empty for void and where there is none.
+    func ownName(of id: TypeID) -> String {
+        let index = id.index - firstID
+        guard index >= 0 else { return base?.ownName(of: id) ?? "" }
+        guard index < starts.count else { return "" }
+        return name(at: words[Int(starts[index])])
+    }
+
+    /// One member of a struct or union, without decoding the others; nil if there is none.
+    func member(_ number: Int, of id: TypeID) -> BTFMember? {
+        guard let record = record(of: id), record.kind == .struct || record.kind == .union,
+            number >= 0, number < record.vlen
+        else { return nil }
+        return decodeMember(number, of: record)
+    }
+
+    /// Ids of own and base types of a kind, ascending.
+    func ids(of kind: BTFKind) -> [TypeID] {
+        var ids = base?.ids(of: kind) ?? []
+        for (position, start) in starts.enumerated() where words[Int(start) + 1] >> 24 & 0x1f == kind.rawValue
+        {
+            ids.append(TypeID(firstID + position))
+        }
+        return ids
+    }
+
     /// Ids of own and base types with this name, ascending.
     func ids(named name: String) -> [TypeID] {
         guard !name.isEmpty else { return [] }

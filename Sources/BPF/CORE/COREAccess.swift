@@ -65,7 +65,7 @@ extension COREAccess {
         let numbers = try parseAccessString(relocation.access)
         root = relocation.type
         type = relocation.type
-        rootName = (btf[relocation.type].name ?? "").withoutFlavour
+        rootName = btf.storage.ownName(of: relocation.type).withoutFlavour
         let kind = relocation.kind
         guard !rootName.isEmpty else {
             throw .badLocalType(type: btf.name(of: relocation.type), kind: kind.name)
@@ -95,16 +95,20 @@ extension COREAccess {
     private mutating func step(
         _ number: Int, in btf: BTF, _ bad: (String) -> COREError
     ) throws(COREError) {
-        switch btf.resolved(type) {
-        case .composite(let composite):
-            guard number < composite.members.count else { throw bad("there is no member \(number)") }
-            let member = composite.members[number]
+        let resolved = btf.resolve(type)
+        switch btf.kind(of: resolved) {
+        case .struct, .union:
+            // That one alone: a kernel's structs have hundreds.
+            guard let member = btf.storage.member(number, of: resolved) else {
+                throw bad("there is no member \(number)")
+            }
             try advance(bits: member.bitOffset, bad)
             if !member.name.isEmpty {
                 steps.append(.member(name: member.name, type: member.type, bitFieldSize: member.bitFieldSize))
             }
             type = member.type
-        case .array(let array):
+        case .array:
+            guard case .array(let array) = btf[resolved] else { throw bad("there is no element \(number)") }
             guard let size = btf.byteCount(of: array.element) else { throw bad("an element has no size") }
             // A flexible array has 0 elements; where it stands is the compiler's business.
             guard number < array.count || array.count == 0 else { throw bad("there is no element \(number)") }

@@ -13,8 +13,8 @@ struct CORECompatibility {
 
     /// Whether one type may be a candidate for the other at all: same kind, enums of either width alike.
     func isCandidate(_ localID: TypeID, _ targetID: TypeID) -> Bool {
-        let mine = local[localID].kind
-        let other = target[targetID].kind
+        let mine = local.kind(of: localID)
+        let other = target.kind(of: targetID)
         return mine == other || (mine?.isEnum == true && other?.isEnum == true)
     }
 
@@ -23,8 +23,12 @@ struct CORECompatibility {
     /// A field may change its size and signedness, and a struct its contents; a pointer stays a pointer, an array one
     /// of compatible elements, an enum (unless anonymous) keeps its name.
     func fieldsAreCompatible(_ localID: TypeID, _ targetID: TypeID) -> Bool {
-        switch (local.resolved(localID), target.resolved(targetID)) {
-        case (.composite, .composite), (.pointer, .pointer), (.float, .float): true
+        switch (local.resolvedKind(of: localID), target.resolvedKind(of: targetID)) {
+        case (.struct, .struct), (.union, .union), (.pointer, .pointer), (.float, .float): return true
+        default: break
+        }
+        return switch (local.resolved(localID), target.resolved(targetID)) {
+        case (.composite, .composite): true
         case (.int(let a), .int(let b)): a.bitOffset == 0 && b.bitOffset == 0
         case (.enumeration(let a), .enumeration(let b)): namesAgree(a.name, b.name)
         case (.forward(let a, _), .forward(let b, _)): namesAgree(a, b)

@@ -19,15 +19,17 @@ extension ObjectParser {
         }
         let index = FunctionIndex(spec.functions)
         for part in info.funcInfo {
+            guard let section = index[part.name] else { continue }
             for record in part.records {
-                guard let place = index.find(part.name, record.insn), place.insn == 0 else { continue }
+                guard let place = section.find(record.insn), place.insn == 0 else { continue }
                 spec.functions[place.function].function = record.function
             }
         }
         collectLines(info, index, btf)
         for part in info.coreRelocations {
+            guard let section = index[part.name] else { continue }
             for record in part.records {
-                guard let place = index.find(part.name, record.insn) else { continue }
+                guard let place = section.find(record.insn) else { continue }
                 var relative = record
                 relative.insn = place.insn
                 spec.functions[place.function].coreRelocations.append(relative)
@@ -51,12 +53,16 @@ extension ObjectParser {
             texts[offset] = text
             return text
         }
+        // Nearly all lines are of one file.
+        var file: (offset: UInt32, text: String)?
         for part in info.lineInfo {
+            guard let section = index[part.name] else { continue }
             for record in part.records {
-                guard let place = index.find(part.name, record.insn) else { continue }
+                guard let place = section.find(record.insn) else { continue }
+                if file?.offset != record.fileOffset { file = (record.fileOffset, text(record.fileOffset)) }
                 spec.functions[place.function].lines.append(
                     LineSpec(
-                        insn: place.insn, file: text(record.fileOffset), text: text(record.textOffset),
+                        insn: place.insn, file: file?.text ?? "", text: text(record.textOffset),
                         line: record.line, column: record.column))
             }
         }
@@ -66,20 +72,27 @@ extension ObjectParser {
 
 /// Finds the function that holds an instruction of an ELF section.
 private struct FunctionIndex {
-    /// Per section, ascending by start, in slots.
-    private var sections: [String: [(start: Int, end: Int, function: Int)]] = [:]
+    private var sections: [String: SectionFunctions] = [:]
 
     init(_ functions: [FunctionSpec]) {
         // Functions come ascending within their section.
         for (index, function) in functions.enumerated() {
             let start = function.sectionOffset / 8
-            sections[function.section, default: []].append((start, start + function.insns.count, index))
+            sections[function.section, default: SectionFunctions()].functions.append(
+                (start, start + function.insns.count, index))
         }
     }
 
+    subscript(section: String) -> SectionFunctions? { sections[section] }
+}
+
+/// The functions of one ELF section.
+private struct SectionFunctions {
+    /// Ascending by start, in slots.
+    var functions: [(start: Int, end: Int, function: Int)] = []
+
     /// - Returns: the function and the instruction's index in it.
-    func find(_ section: String, _ insn: Int) -> (function: Int, insn: Int)? {
-        guard let functions = sections[section] else { return nil }
+    func find(_ insn: Int) -> (function: Int, insn: Int)? {
         var (low, high) = (0, functions.count)
         while low < high {
             let middle = (low + high) / 2

@@ -1,5 +1,6 @@
 package import CShim
 import Glibc
+import Verifier
 
 /// What programs may call: helpers by id, kfuncs by name, each with the address of its implementation.
 ///
@@ -44,4 +45,7 @@ package struct HelperTable: Sendable {
     package var addresses: [Int32: UInt] { helpers.mapValues(\.address) }
     package var ids: Set<Int32> { Set(helpers.keys) }
     package var kfuncNames: Set<String> { Set(kfuncs.keys) }
+
+    /// What a program may call before anybody asks whether it can be run here.
+    static let judgedHelpers = HelperTable.base.ids.union(ProgramContext.genericHelpers)
 }

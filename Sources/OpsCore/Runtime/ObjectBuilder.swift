@@ -80,9 +80,11 @@ struct ObjectBuilder {
     private func prepareAll(
         layout: InstanceLayout, helpers: HelperTable
     ) -> [Result<Outcome, OpsError>] {
+        let addresses = helpers.addresses
         @Sendable func prepared(_ index: Int) -> Result<Outcome, OpsError> {
             Result { () throws(OpsError) in
-                try prepare(linked.programs[index], layout: layout, helpers: helpers)
+                try prepare(
+                    linked.programs[index], layout: layout, helpers: helpers, addresses: addresses)
             }
         }
         let counts = linked.programs.map { $0.image.insns.count }
@@ -101,19 +103,19 @@ struct ObjectBuilder {
     }
 
     private func prepare(
-        _ program: LinkedProgram, layout: InstanceLayout, helpers: HelperTable
+        _ program: LinkedProgram, layout: InstanceLayout, helpers: HelperTable, addresses: [Int32: UInt]
     ) throws(OpsError) -> Outcome {
         let attachment = program.attachment(in: target.profile.btf)
         let type = target.profile.types.first { $0.ref == attachment.type }
         let context = try RegisteredType.context(
             for: attachment, type: type, program: program.image, isSleepable: program.isSleepable,
-            helpers: HelperTable.base.ids.union(ProgramContext.genericHelpers))
+            helpers: HelperTable.judgedHelpers)
         let verified = try core.measure(.verify) { () throws(OpsError) in
             try judge(program.image, in: context, isCancelled: options.isCancelled)
         }
         try verified.checkRunnable(with: helpers)
         let request = CompileRequest(
-            program: verified, layout: layout, helpers: helpers.addresses,
+            program: verified, layout: layout, helpers: addresses,
             kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 },
             contextSlots: context.slotCount)
         do {

@@ -133,7 +133,7 @@ private struct ProgramCheck {
                 throw OpsError(error)
             }
         }
-        let helpers = HelperTable.base.ids.union(ProgramContext.genericHelpers)
+        let helpers = HelperTable.judgedHelpers
         let attachment = try attachment(of: program, function)
         return try RegisteredType.context(
             for: attachment, type: target.profile.types.first { $0.ref == attachment.type },

@@ -284,8 +284,12 @@ extension BTF {
 
     /// Numbers, and structs and arrays of numbers: memory of the program's own will do for it.
     func isPlainData(_ id: TypeID) -> Bool {
-        switch resolved(id) {
-        case .int, .enumeration: true
+        switch resolvedKind(of: id) {
+        case .int, .enumeration, .enum64: return true
+        case .array, .struct, .union: break
+        default: return false
+        }
+        return switch resolved(id) {
         case .array(let array): isPlainData(array.element)
         case .composite(let composite): composite.members.allSatisfy { isPlainData($0.type) }
         default: false

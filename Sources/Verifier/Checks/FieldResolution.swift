@@ -49,7 +49,7 @@ extension BTF {
                 continue
             }
             let start = member.bitOffset / 8
-            guard let size = self.byteCount(of: member.type), start < high, low < start + size else {
+            guard start < high, let size = self.byteCount(of: member.type), low < start + size else {
                 continue
             }
             if !isNumber(member.type) { overlapsOnlyNumbers = false }
@@ -113,10 +113,12 @@ extension BTF {
 
     /// A number, or an array of nothing but numbers.
     private func isNumber(_ type: TypeID) -> Bool {
-        switch resolved(type) {
-        case .int, .enumeration, .float: true
-        case .array(let array): isNumber(array.element)
-        default: false
+        switch resolvedKind(of: type) {
+        case .int, .enumeration, .enum64, .float: return true
+        case .array:
+            guard case .array(let array) = resolved(type) else { return false }
+            return isNumber(array.element)
+        default: return false
         }
     }
 

@@ -147,23 +147,24 @@ extension Explorer {
                 .registerType, "R\(access.register) has a type of no BTF", reason: "The context has no BTF.")
         }
         let type = TypeID(Int(access.pointer.payload))
-        let name = target.typeName(type)
+        // Only refusals want it, and stores are many.
+        var name: String { target.typeName(type) }
         guard access.pointer.flags.contains(.trusted), !access.pointer.flags.contains(.walked) else {
             throw Rejection(
                 .memory, "R\(access.register) cannot write through an untrusted pointer to \(name)",
                 reason: "The pointer was read from memory; only objects handed to the program can be written."
             )
         }
-        let fields = context.writable.filter { $0.structure == type }
-        guard !fields.isEmpty else {
+        guard context.writable.contains(where: { $0.structure == type }) else {
             throw Rejection(
                 .policy, "only read is supported",
                 reason: "\(context.name) lets programs write no field of struct \(name).")
         }
         let (low, high) = extent(access)
-        let field = fields.first {
-            $0.offset == low && access.pointer.scalar.isConstant
-                || $0.allowsInnerOffsets && $0.offset <= low && low < $0.offset + $0.byteCount
+        let field = context.writable.first {
+            $0.structure == type
+                && ($0.offset == low && access.pointer.scalar.isConstant
+                    || $0.allowsInnerOffsets && $0.offset <= low && low < $0.offset + $0.byteCount)
         }
         if isWeakened(.writesAnyField) { return }
         guard let field else {
