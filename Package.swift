@@ -51,7 +51,7 @@ let package = Package(
     targets: [
         // C: what Swift cannot import, the ABI shared with programs, libsystemd.
         .target(name: "CShim"),
-        .target(name: "KernelABI", exclude: ["generate.sh", "kernel.btf", "members.inc"]),
+        .target(name: "KernelABI", exclude: ["generate.sh", "kernel.btf", "cubic.elf", "members.inc"]),
         .systemLibrary(
             name: "CSystemd", pkgConfig: "libsystemd", providers: [.apt(["libsystemd-dev"])]),
 

@@ -23,6 +23,11 @@ extern const size_t kernel_abi_btf_size;
 /// The same as a pointer: an array of unknown length is not imported into Swift.
 static inline const unsigned char *kernel_abi_btf_start(void) { return kernel_abi_btf; }
 
+/// Examples/cubic.bpf.c, compiled against these headers: an object to try with whether, and how, objects are loaded.
+extern const unsigned char kernel_abi_example[];
+extern const size_t kernel_abi_example_size;
+static inline const unsigned char *kernel_abi_example_start(void) { return kernel_abi_example; }
+
 /// Where the host's compiler put a member: the other side of the test that compares layouts with the BTF.
 struct kernel_abi_member {
     const char *structure;

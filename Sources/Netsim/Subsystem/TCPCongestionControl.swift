@@ -26,6 +26,12 @@ package final class TCPCongestionControl: Subsystem {
             helpers: SocketHelpers.all)
     }
 
+    /// An object file that registers one `cubic`: Examples/cubic.bpf.c, compiled against the types that are offered here.
+    package static var example: [UInt8] {
+        // SAFETY: a constant array of the C target, never written.
+        [UInt8](UnsafeBufferPointer(start: kernel_abi_example_start(), count: kernel_abi_example_size))
+    }
+
     private static var congestionOps: StructOpsType {
         let ordinary = StructOpsType.Member()
         let release = StructOpsType.Member(refusedHelpers: [

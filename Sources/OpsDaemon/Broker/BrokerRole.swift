@@ -27,7 +27,8 @@ enum BrokerRole {
 
         // Two threads: the broker's loop, which also starts the runtime and so must live as long as we do, and a pool.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let pool = NIOThreadPool(numberOfThreads: 2)
+        let poolThreadCount = 2
+        let pool = NIOThreadPool(numberOfThreads: poolThreadCount)
         pool.start()
         let loop = group.next()
         let broker = Broker(
@@ -38,6 +39,7 @@ enum BrokerRole {
             passed.metrics, options.metricsPath, rules.access.groupID, broker)
         loop.execute {
             broker.start(book: book, interrupted: interrupted)
+            BrokerRehearsal.run(pool: pool, threadCount: poolThreadCount)
             // However much there is to restore: a call that concerns what is not back yet waits for it.
             server.setOption(.autoRead, value: true).whenComplete { _ in server.read() }
             for client in passed.clients { adopt(client, broker) }

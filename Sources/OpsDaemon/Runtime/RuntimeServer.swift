@@ -1,5 +1,6 @@
 import ControlAPI
 import Foundation
+import JIT
 import OpsHost
 import Synchronization
 
@@ -30,6 +31,13 @@ final class RuntimeServer {
         query = WorkThread(name: "query")
         simulations = SimulationThreads(host: host, writer: writer)
         followers = FollowThreads(host: host, writer: writer)
+        // On its thread, so that requests wait for it; the broker does not. Debuggers would be shown code of nobody's.
+        guard CodeTools.requested.tools.isEmpty else { return }
+        control.run(serial: 0) {
+            do throws(Refusal) { try Rehearsal.run() } catch {
+                say("opsd: runtime: the rehearsal was refused: \(error.text)")
+            }
+        }
     }
 
     /// Until the broker closes the connection.

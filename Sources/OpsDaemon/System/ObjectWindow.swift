@@ -16,6 +16,9 @@ final class ObjectWindow: @unchecked Sendable {
     /// No request has a larger object: this is what its base 64 decodes to. Memory is taken only as it is written.
     static let byteCount = FrameSplitter.requestBytesMax / 4 * 3
 
+    /// Most objects are smaller.
+    private static let usualByteCount = 1 << 20
+
     private let memory: UnsafeMutableRawBufferPointer
 
     /// Maps the file behind a descriptor, which stays the caller's.
@@ -24,6 +27,9 @@ final class ObjectWindow: @unchecked Sendable {
         let base = mmap(nil, Self.byteCount, protection, MAP_SHARED, descriptor, 0)
         guard base != MAP_FAILED else { throw Self.failure("mmap") }
         memory = UnsafeMutableRawBufferPointer(start: base, count: Self.byteCount)
+        // Pages for most objects are there before somebody waits for them. Kernels before 5.14 make them when they are touched.
+        let populateReading: CInt = 22, populateWriting: CInt = 23
+        madvise(base, Self.usualByteCount, isWritable ? populateWriting : populateReading)
     }
 
     deinit { munmap(memory.baseAddress, memory.count) }
