@@ -61,8 +61,8 @@ final class RegistryDatabase {
                 switch error.resultCode {
                 case .SQLITE_FULL: ENOSPC
                 case .SQLITE_READONLY: EROFS
-                case .SQLITE_IOERR: EIO
-                case .SQLITE_CANTOPEN, .SQLITE_PERM, .SQLITE_AUTH: EACCES
+                case .SQLITE_IOERR, .SQLITE_CANTOPEN: EIO
+                case .SQLITE_PERM, .SQLITE_AUTH: EACCES
                 case .SQLITE_BUSY, .SQLITE_LOCKED: EBUSY
                 case .SQLITE_NOMEM: ENOMEM
                 default: throw .damaged(error.description)
@@ -71,8 +71,8 @@ final class RegistryDatabase {
         }
     }
 
-    /// What a disk fails with.
-    private static let diskErrors = Set([ENOSPC, EDQUOT, EIO, EROFS].map(Int.init))
+    /// What files fail with.
+    private static let diskErrors = Set([ENOSPC, EDQUOT, EIO, EROFS, EACCES, EMFILE, ENFILE].map(Int.init))
 
     // MARK: Reading
 
