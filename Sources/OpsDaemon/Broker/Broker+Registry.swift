@@ -150,6 +150,7 @@ extension Broker {
         guard let entry = found.first else { return submit(pending) }
         guard found.count == 1 else { return ambiguous(pending, found) }
         guard waitsForNobody(pending, entry.id) else { return }
+        let death = supervisor.restarts
         keep(RegistryChange(removed: [entry.id])).whenComplete { [self] result in
             switch result {
             case .success where entry.failure == nil:
@@ -160,6 +161,10 @@ extension Broker {
                 unregistered(pending, entry.asFailed)
                 release(entry.id)
             case .failure(let error):
+                // A runtime that was started meanwhile was not given it back.
+                if supervisor.restarts != death {
+                    supervisor.renew("id \(entry.id) was being unregistered when it began, which failed")
+                }
                 notStored(pending, error)
                 release(entry.id)
             }
