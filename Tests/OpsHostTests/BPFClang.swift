@@ -28,9 +28,16 @@ final class BPFClang: Sendable {
         try prelude.write(to: directory.appending(path: "prelude.h"), atomically: true, encoding: .utf8)
     }
 
+    private let lock = NSLock()
+
     deinit { try? FileManager.default.removeItem(at: directory) }
 
     func compile(_ source: String, name: String) throws -> [UInt8] {
+        // Suites run side by side, and names are shared.
+        try lock.withLock { try compileAlone(source, name: name) }
+    }
+
+    private func compileAlone(_ source: String, name: String) throws -> [UInt8] {
         try source.write(to: directory.appending(path: name), atomically: true, encoding: .utf8)
         let process = Process()
         process.executableURL = URL(filePath: "/usr/bin/env")
