@@ -112,7 +112,7 @@ import Testing
     }
 
     /// Most of a process's memory is the sanitizer's then: `make sanitize`.
-    private static let isSanitized = ProcessInfo.processInfo.environment["OPSD_SANITIZER_REPORTS"] != nil
+    static let isSanitized = ProcessInfo.processInfo.environment["OPSD_SANITIZER_REPORTS"] != nil
 
     /// Bytes of memory that the broker has.
     private func brokerMemory(_ sandbox: Sandbox) throws -> Int {

@@ -20,7 +20,7 @@ package struct Simulation: Sendable {
         /// What `users` calls the world.
         package var label: WorldLabel?
         /// Events between two looks at `progress`.
-        package var eventsPerStep = 20_000
+        package var eventsPerStep = 2_000
         /// What is written while the run goes.
         package var outputs = SimulationOutputs()
 
@@ -60,7 +60,7 @@ package struct Simulation: Sendable {
 
     /// Blocks until the run is over; the world has a thread of its own.
     ///
-    /// - Parameter progress: called between events, on the world's thread; false cancels the run.
+    /// - Parameter progress: called first of all and then between events, on the world's thread; false cancels the run.
     /// - Throws: ENOENT for a congestion control that nobody has registered; ENOMEM; EBUSY.
     package func run(
         progress: @escaping @Sendable (Progress) -> Bool = { _ in true }
@@ -82,6 +82,7 @@ package struct Simulation: Sendable {
     }
 
     private func runHere(_ progress: (Progress) -> Bool) throws(OpsError) -> Outcome {
+        guard progress(Progress(now: 0, duration: scenario.duration, packets: 0)) else { return .cancelled }
         let (cpu, wall) = (WorldThread.cpuSeconds, WorldThread.wallSeconds)
         let memory = try SocketMemory(flowCount: scenario.flowCount)
         let controls = ControlTable()

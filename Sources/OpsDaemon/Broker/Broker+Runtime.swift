@@ -70,6 +70,11 @@ extension Broker {
         default: break
         }
         if let entry = pending.removal { return self.removed(entry, pending, reply) }
+        guard !pending.method.isIdempotent || added.isEmpty && removed.isEmpty else {
+            // Nothing changes by being looked at: code that ran in the runtime has damaged it, and is at the registry.
+            pending.finish(Reply(Refusal("runtime", errno: Int(EIO), "the runtime gave no sensible answer")))
+            return supervisor.endDamaged()
+        }
         guard !added.isEmpty || !removed.isEmpty else { return pending.finish(reply) }
         if isTransient(pending) { return beginTransient(pending, reply, added) }
         changed(pending, reply, added: added, removed: removed)
@@ -95,13 +100,21 @@ extension Broker {
             HostEvent(
                 "restore", reason: "the runtime process was \(reason)\(work)",
                 text: "the runtime process was \(reason) and is restarted"), priority: .error)
+        // A list that waits beside a run says nothing of it: listing runs nobody's code.
+        let workers = interrupted.count { $0.value.method != .registryList }
+        let isAnyStuck = interrupted.contains { $0.value.isStuck }
         for (serial, pending) in interrupted {
-            // A thread that crashes says what it worked on. A death that tells nothing falls on a call that was alone.
+            // A thread that crashes says what it worked on, and over what we killed it we know. A death that tells nothing
+            // falls on a call that was alone.
             let part: DeathPart =
-                switch end.request {
-                case serial: .cause
-                case nil: interrupted.count == 1 ? .alone : .unknown
-                default: .witness
+                if isAnyStuck {
+                    pending.isStuck ? .cause : .witness
+                } else {
+                    switch end.request {
+                    case serial: .cause
+                    case nil: workers == 1 ? .alone : .unknown
+                    default: .witness
+                    }
                 }
             interruptedByDeath(pending, end, part)
         }
@@ -120,14 +133,18 @@ extension Broker {
         if part != .witness { pending.deaths += 1 }
         let uses = pending.run?.uses ?? []
         let isSuspect = (part == .cause || part == .alone) && !uses.isEmpty
-        // A run that crashed its runtime, as far as anybody can tell, is not tried on another.
-        let isGuilty = isSuspect && !end.isFromOutside
-        let mayRepeat = pending.method.isIdempotent && pending.deaths < Self.deathsMax && !isGuilty
+        // A run that crashed its runtime or hung, as far as anybody can tell, is not tried on another.
+        let isGuilty = isSuspect && (pending.isStuck || !end.isFromOutside)
+        let isSpent = isGuilty || pending.deaths >= Self.deathsMax
+        let isWanted = pending.run?.isCancelled != true
+        let mayRepeat = pending.method.isIdempotent && !isSpent && isWanted
         guard !mayRepeat else {
             queue.append(pending)
             return
         }
-        if isSuspect { quarantine(uses, reason: end.text) }
+        if isSuspect && isSpent {
+            quarantine(uses, reason: pending.isStuck ? "killed after a run had hung" : end.text)
+        }
         let changes = pending.method.isIdempotent ? nil : "nothing was changed"
         let refusal = Refusal(
             "runtime", errno: Int(EIO), "the runtime died while it worked on '\(pending.method.rawValue)'",

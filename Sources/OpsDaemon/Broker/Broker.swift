@@ -103,6 +103,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         supervisor.onRestored = { [unowned self] in restored($0) }
         supervisor.onQuarantine = { [unowned self] in quarantine($0, reason: $1) }
         supervisor.onDeath = { [unowned self] in runtimeDied($0) }
+        supervisor.onStuckRun = { [unowned self] in underWay[$0]?.isStuck = true }
         supervisor.onUp = { [unowned self] in runtimeIsUp() }
         supervisor.start()
         loop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [unowned self] _ in

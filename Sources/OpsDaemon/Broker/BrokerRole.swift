@@ -25,9 +25,10 @@ enum BrokerRole {
             journal.say("no state directory: registrations end with this process", priority: .notice)
         }
 
-        // Two threads: the broker's loop, which also starts the runtime and so must live as long as we do, and a pool.
+        // The broker's loop, whose thread also starts the runtime and so must live as long as we do, and a pool.
         let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
-        let poolThreadCount = 2
+        // Half of the processors for large requests: the other half is for those who wait for a small one.
+        let poolThreadCount = max(1, min(4, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))) / 2))
         let pool = NIOThreadPool(numberOfThreads: poolThreadCount)
         pool.start()
         let loop = group.next()

@@ -147,8 +147,11 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     private func parse(_ frame: FrameSplitter.Frame) {
         guard frame.count > Self.bigFrame, let channel else { return take(ParsedCall.parse(frame)) }
-        broker.pool.runIfActive(eventLoop: channel.eventLoop) { ParsedCall.parse(frame) }
-            .whenSuccess { self.take($0) }
+        broker.pool.runIfActive(eventLoop: channel.eventLoop) {
+            ThreadPriority.giveWay(niceness: 5)
+            return ParsedCall.parse(frame)
+        }
+        .whenSuccess { self.take($0) }
     }
 
     private func take(_ parsed: Result<ParsedCall, CallError>) {

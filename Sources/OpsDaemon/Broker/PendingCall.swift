@@ -15,6 +15,8 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     var deaths = 0
     /// Whose key has signed its object.
     var signer: String?
+    /// A simulation that did not get on: the runtime was killed over it.
+    var isStuck = false
     /// A simulation's run.
     var run: SimulationRun?
     /// The registration that it ends: off the disk already.

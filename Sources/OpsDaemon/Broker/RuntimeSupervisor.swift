@@ -53,6 +53,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     /// What was being restored when the runtime died.
     var onQuarantine: ([UInt32], String) -> Void = { _, _ in }
     var onDeath: (RuntimeEnd) -> Void = { _ in }
+    /// The runtime is about to be killed over this run, by serial.
+    var onStuckRun: (Int64) -> Void = { _ in }
     var onUp: () -> Void = {}
 
     struct RestorePlan: Sendable {
@@ -175,17 +177,27 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         connection.send(RuntimeVerb.ping.rawValue, [:]) { [self] reply, _, _ in
             isPingUnanswered = false
             let busy = reply.parameters["busy_s"]?.integer ?? 0
-            if busy > hangTimeoutSeconds { hung("one request kept it busy for \(busy) s") }
+            if busy > hangTimeoutSeconds { return hung("one request kept it busy for \(busy) s") }
+            if let serial = reply.parameters["run"]?.integer,
+                let seconds = reply.parameters["run_s"]?.integer,
+                seconds > hangTimeoutSeconds
+            {
+                onStuckRun(serial)
+                hung(
+                    "a simulation does not get on, at \(seconds) s of CPU time in one step", isRunsFault: true
+                )
+            }
         }
         loop.scheduleTask(in: Self.pingInterval) { [self] in
             if self.connection === connection { ping() }
         }
     }
 
-    private func hung(_ why: String) {
+    /// - Parameter isRunsFault: so not the fault of what is being restored.
+    private func hung(_ why: String, isRunsFault: Bool = false) {
         guard let connection else { return }
         onEvent(HostEvent("restore", reason: why, text: "the runtime hangs and is killed: \(why)"), nil)
-        hasHung = true
+        if isRunsFault { isRenewed = true } else { hasHung = true }
         connection.signal(SIGKILL)
     }
 
@@ -196,6 +208,12 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         phase = .down
         isRenewed = true
         connection.signal(SIGKILL)
+    }
+
+    /// The runtime talks nonsense: what ran in it has damaged it.
+    func endDamaged() {
+        isRenewed = true
+        connection?.signal(SIGKILL)
     }
 
     /// Ends the runtime, for good. Its socket's end tells it.

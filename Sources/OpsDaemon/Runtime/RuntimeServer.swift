@@ -58,7 +58,14 @@ final class RuntimeServer {
     private func dispatch(_ request: RuntimeRequest) throws {
         switch request.method {
         case RuntimeVerb.ping.rawValue:
-            writer.answer(request.serial, ["busy_s": .integer(control.busySeconds)])
+            let slowest = simulations.slowest
+            writer.answer(
+                request.serial,
+                [
+                    "busy_s": .integer(control.busySeconds),
+                    "run": slowest.map { .integer($0.serial) } ?? .null,
+                    "run_s": slowest.map { .integer($0.seconds) } ?? .null,
+                ])
         case RuntimeVerb.cancel.rawValue:
             let serial = request.parameters["serial"]?.integer ?? 0
             simulations.cancel(serial)

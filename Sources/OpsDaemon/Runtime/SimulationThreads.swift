@@ -11,6 +11,8 @@ final class SimulationThreads: Sendable {
     private let host: RuntimeHost
     private let writer: FrameWriter
     private let cancelled = Mutex<Set<Int64>>([])
+    /// The present step of each run, by serial.
+    private let steps = Mutex<[Int64: ThreadStep]>([:])
     /// How often a client hears of progress.
     private static let progressInterval = Duration.milliseconds(100)
     /// Of the threads that simulate, and of those that they start.
@@ -23,10 +25,10 @@ final class SimulationThreads: Sendable {
 
     func start(_ request: RuntimeRequest) {
         let thread = Thread { [self] in
-            // Of this thread alone, as Linux has it.
-            setpriority(__priority_which_t(PRIO_PROCESS.rawValue), 0, Self.niceness)
+            let isNice = ThreadPriority.giveWay(niceness: Self.niceness)
             ops_work_on(request.serial)
-            run(request)
+            run(request, yields: !isNice)
+            steps.withLock { $0[request.serial] = nil }
             _ = cancelled.withLock { $0.remove(request.serial) }
         }
         thread.name = "simulation"
@@ -39,9 +41,16 @@ final class SimulationThreads: Sendable {
         _ = cancelled.withLock { $0.insert(serial) }
     }
 
+    /// The run whose present step has taken the most CPU time, and how many seconds of it; nil: there is none.
+    var slowest: (serial: Int64, seconds: Int64)? {
+        let taken = steps.withLock { $0 }.compactMapValues(\.cpuSeconds)
+        return taken.max { $0.value < $1.value }.map { ($0.key, Int64($0.value)) }
+    }
+
     private func isCancelled(_ serial: Int64) -> Bool { cancelled.withLock { $0.contains(serial) } }
 
-    private func run(_ request: RuntimeRequest) {
+    /// - Parameter yields: the thread could not be made nice, so it gives way after each step.
+    private func run(_ request: RuntimeRequest, yields: Bool) {
         do throws(Refusal) {
             let parameters: RunParameters = try RuntimeHost.decode(request.parameters)
             let scenario = try host.scenario(
@@ -52,6 +61,8 @@ final class SimulationThreads: Sendable {
                 scenario, timing: parameters.timing ?? false, live: parameters.live ?? false,
                 uid: request.uid, id: parameters.run
             ) { [self] status in
+                steps.withLock { $0[request.serial] = ThreadStep() }
+                if yields { sched_yield() }
                 let isDue = last.withLock { last in
                     guard ContinuousClock.now - last >= Self.progressInterval else { return false }
                     last = .now
