@@ -3,6 +3,25 @@ import Netsim
 import OpsCore
 
 extension JSONValue {
+    /// What is kept with the record of an ejection.
+    init(_ report: EjectionReport) {
+        self = [
+            "kind": .string(report.excess.kind), "budget": .string(report.excess.budget.rawValue),
+            "limit": .integer(Int64(clamping: report.excess.limit)),
+            "value": .integer(Int64(clamping: report.excess.value)),
+            "last_calls": .array(report.lastCalls.map { JSONValue($0) }), "dump": JSONValue(report.dump),
+        ]
+    }
+
+    private init(_ call: EjectionReport.Call) {
+        self = [
+            "t_s": .double(Double(call.time) / 1e9), "flow": .string(call.flow), "side": .string(call.side),
+            "op": .string(call.op),
+            "args": .object(call.arguments.map { Member($0.name, .integer($0.value)) }),
+            "result": call.result.map { .integer(Int64($0)) } ?? .null,
+        ]
+    }
+
     /// What `sim run --break` and `--at` print.
     init(_ dump: WorldDump) {
         self = [

@@ -60,7 +60,7 @@ extension HostEvent {
             kind, id: event.id, name: event.name, subsystem: event.type, objectSha256: event.objectSHA256,
             errno: event.error.map { Int($0.errno) }, reason: event.reason ?? event.error?.reason,
             restored: event.restored,
-            dump: event.details.flatMap { try? JSONValue(parsing: Array($0.utf8), limits: .reply) },
+            details: event.details.flatMap { try? JSONValue(parsing: Array($0.utf8), limits: .reply) },
             text: text)
     }
 }

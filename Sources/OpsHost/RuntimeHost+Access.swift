@@ -1,6 +1,7 @@
 package import ControlAPI
 import Netsim
 import OpsCore
+import Synchronization
 
 /// What uids may use, and what they may look at.
 extension RuntimeHost {
@@ -14,8 +15,10 @@ extension RuntimeHost {
                 subsystems: rule.subsystems, helpers: rule.helpers, kfuncs: rule.kfuncs)
             grants[rule.uid] = grants[rule.uid].map { $0.adding(grant) } ?? grant
         }
+        budget.withLock { $0 = ProgramBudget(settings.budgets) }
         runtime.setUsage(
             UsageRules(
+                budget: UsageRules.Budget(settings.budgets),
                 limits: UsageRules.Limits(
                     objects: limits.objects, programs: limits.programs, maps: limits.maps,
                     memoryBytes: limits.memoryBytes),
@@ -51,5 +54,24 @@ extension RuntimeHost {
             let info = try selector.pickOne(runtime.maps(), "map") { ($0.id, $0.name) }
             return (info.id, info.uid)
         }
+    }
+}
+
+extension ProgramBudget {
+    init(_ settings: RuntimeSettings.Budgets) {
+        self.init()
+        fuelPerCall = settings.fuelPerCall
+        fuelPerSecond = settings.fuelPerSecond
+        instructionsPerSecond = settings.instructionsPerSecond
+        faults = settings.faults
+    }
+}
+
+extension UsageRules.Budget {
+    init(_ settings: RuntimeSettings.Budgets) {
+        self.init()
+        memoryBytes = settings.memoryBytes
+        fuelPerCall = settings.fuelPerCall
+        instructionsPerCall = settings.instructionsPerCall
     }
 }

@@ -1,6 +1,7 @@
 package import ControlAPI
 package import Netsim
 import OpsCore
+import Synchronization
 
 /// A scenario that has been read and checked.
 package struct ParsedScenario: Sendable {
@@ -110,6 +111,7 @@ extension RuntimeHost {
         options.live = live
         options.uid = uid
         options.label = id.map { WorldLabel(id: $0, name: scenario.name) }
+        options.budget = budget.withLock { $0 }
         options.outputs = outputs
         options.describe = RuntimeHost.record
         let outcome = try run(scenario, options, progress: progress)
@@ -125,15 +127,15 @@ extension RuntimeHost {
     private static let recordBytesMax = 256 << 10
 
     /// What is kept of a world that has ejected programs; without their data if that is too much.
-    private static func record(_ dump: WorldDump) -> String? {
-        let text = JSONValue(dump).text(indented: false)
+    private static func record(_ report: EjectionReport) -> String? {
+        let text = JSONValue(report).text(indented: false)
         guard text.utf8.count > recordBytesMax else { return text }
-        var dump = dump
-        for index in dump.maps.indices {
-            dump.maps[index].elements = []
-            dump.maps[index].problem = "left out: the record would exceed \(recordBytesMax >> 10) KiB"
+        var report = report
+        for index in report.dump.maps.indices {
+            report.dump.maps[index].elements = []
+            report.dump.maps[index].problem = "left out: the record would exceed \(recordBytesMax >> 10) KiB"
         }
-        return JSONValue(dump).text(indented: false)
+        return JSONValue(report).text(indented: false)
     }
 
     /// Runs to a stop point and tells what is to be seen there.

@@ -2,6 +2,7 @@ package import ControlAPI
 import Foundation
 import Netsim
 import OpsCore
+import Synchronization
 
 /// One runtime with its subsystems, behind ControlAPI's messages. The daemon's runtime process has one, and so has
 /// `opsctl` for what it does without a daemon.
@@ -13,6 +14,8 @@ package final class RuntimeHost: Sendable {
     let congestionControl = TCPCongestionControl()
     let statistics = OpStatistics()
     let trials = Trials()
+    /// Of each registration, in simulations that begin from now on.
+    let budget = Mutex(ProgramBudget())
     /// As given to `init`; for news that the runtime itself does not know of.
     let onEvent: @Sendable (HostEvent) -> Void
 

@@ -14,6 +14,8 @@ package struct VerifiedProgram: Sendable {
     package let stackBytes: Int
     /// Longest path in instructions, turns of fuelled loops included at the full fuel.
     package let bound: UInt64
+    /// What the bound is made of.
+    package let cost: ProgramCost
     /// Instructions processed, over all states. Kernel counterpart: `insn_processed`.
     package let processed: Int
     /// What the result means to the caller. nil: void.
@@ -24,8 +26,8 @@ package struct VerifiedProgram: Sendable {
 
     init(
         image: ProgramImage, contextName: String, facts: [InsnFacts], frames: [FrameFacts], stackBytes: Int,
-        bound: UInt64, processed: Int, returnsValue: Bool, usesContext: Bool,
-        uses: ProgramUses
+        bound: UInt64, cost: ProgramCost = ProgramCost(), processed: Int, returnsValue: Bool,
+        usesContext: Bool, uses: ProgramUses
     ) {
         self.image = image
         self.contextName = contextName
@@ -33,10 +35,30 @@ package struct VerifiedProgram: Sendable {
         self.frames = frames
         self.stackBytes = stackBytes
         self.bound = bound
+        self.cost = cost
         self.processed = processed
         self.returnsValue = returnsValue
         self.usesContext = usesContext
         self.uses = uses
+    }
+}
+
+/// A call that has taken `n` turns of fuelled loops has executed at most `path + n × turn` instructions.
+package struct ProgramCost: Equatable, Sendable {
+    /// Longest path with no further turn of a fuelled loop.
+    package var path: UInt64 = 0
+    /// Longest way from one turn to the next, or to the end.
+    package var turn: UInt64 = 0
+    /// Longest path of a callback that runs on its own, as a timer's does; 0: there is none.
+    package var callback: UInt64 = 0
+
+    package init() {}
+
+    /// Instructions of a call with so many turns, at most. Saturates.
+    package func instructions(turns: UInt64) -> UInt64 {
+        let (all, overflows) = turn.multipliedReportingOverflow(by: turns)
+        let (total, overflowsToo) = all.addingReportingOverflow(path)
+        return overflows || overflowsToo ? .max : total
     }
 }
 

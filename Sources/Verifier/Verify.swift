@@ -91,7 +91,7 @@ struct Verification {
         }
         self.explorer = explorer
         let stackBytes = try explorer.stackDepth()
-        let bound = explorer.bound
+        let bound = explorer.cost.instructions(turns: context.fuel)
         guard bound <= context.boundLimit else {
             throw Rejection(
                 .policy, "the longest path is \(bound) instructions, the limit is \(context.boundLimit)",
@@ -128,8 +128,8 @@ extension Explorer {
         }
         return VerifiedProgram(
             image: image, contextName: context.name, facts: facts, frames: frames, stackBytes: total,
-            bound: bound,
-            processed: processed, returnsValue: signature.result != .void, usesContext: usesContext,
+            bound: bound, cost: cost, processed: processed,
+            returnsValue: signature.result != .void, usesContext: usesContext,
             uses: uses)
     }
 }

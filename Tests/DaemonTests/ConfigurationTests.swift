@@ -6,6 +6,8 @@ import Testing
     @Test(arguments: [
         "", "# nothing but a comment\n", "group: adm\nhang-timeout: 2min\n",
         "limits: {objects: 1, memory: 4KiB, requests-per-second: 5}\n",
+        "budgets: {memory: 1MiB, faults: 1, fuel-per-call: 8Mi, fuel-per-second: 4Gi}\n",
+        "budgets: {instructions-per-call: 1000000, instructions-per-second: 64Gi}\n",
         "policy:\n  - {user: root, helpers: [bpf_ktime_get_ns]}\n  - {user: 12345, kfuncs: []}\n",
     ])
     func accepts(_ text: String) throws {
@@ -21,6 +23,15 @@ import Testing
         (
             "limits: {connections: 0}\n",
             "limits.connections '0': not accepted; accepted: a whole number, 1 to"
+        ),
+        (
+            "budgets: {fuel-per-call: 9Mi}\n",
+            ":1:26: budgets.fuel-per-call '9Mi': not accepted; accepted: a number, 1"
+        ),
+        ("budgets: {faults: 0}\n", "budgets.faults '0'"),
+        (
+            "budgets:\n  fuel: 5\n",
+            ":2:3: budgets 'fuel': unknown key; accepted: memory, faults, fuel-per-call"
         ),
         ("hang-timeout: 5\n", ":1:15: hang-timeout '5'"),
         ("trust-store: keys\n", "accepted: a path from the root"),

@@ -115,6 +115,11 @@ struct JobTests {
         let record = try #require(records?.first)
         #expect((record["reason"] as? String)?.contains("ran out of fuel") == true)
         #expect((record["dump"] as? [String: Any])?["sockets"] != nil)
+        #expect(record["budget"] as? String == "faults" && record["limit"] as? Int == 16)
+        let calls = try #require(record["last_calls"] as? [[String: Any]])
+        #expect(calls.count == 16 && calls.last?["op"] as? String == "cong_avoid")
+        #expect(sandbox.log.contains("OPS_BUDGET=faults OPS_LIMIT=16 OPS_VALUE=16"))
+        #expect(try sandbox.opsctl("ejected", "name", "endless").stdout.contains("cong_avoid(ack="))
         // Not in use, here and after a restart.
         #expect(try sandbox.opsctl("sim", "run", file).status == 1)
         sandbox.stop()

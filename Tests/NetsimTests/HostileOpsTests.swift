@@ -102,7 +102,7 @@ import Testing
         while Self.calls < 500_000 {
             seed += 1
             let controls = ControlTable()
-            controls.add(name: "hostile", ops: ops, block: nil, objectSHA256: nil, instance: nil)
+            controls.add(name: "hostile", ops: ops)
             let scenario = try Scenario.parse(Self.scenario(seed: seed), file: "hostile.yaml")
             let world = try Run.world(scenario, controls: controls)
             while Self.calls < 500_000, world.step(budget: 5_000) {

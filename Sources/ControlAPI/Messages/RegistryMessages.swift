@@ -199,21 +199,49 @@ package struct EjectionRecord: Codable, Equatable, Sendable {
     package var id: UInt32
     package var name: String
     package var subsystem: String?
+    package var objectSha256: String?
+    /// Wall clock, in seconds since 1970.
+    package var at: Int64
     package var reason: String?
+    /// Which budget of the configuration was exceeded, what it was, and what was taken.
+    package var budget: String?
+    package var limit: Int64?
+    package var value: Int64?
     /// Id of what took its place again, since it was on trial.
     package var restored: UInt32?
+    /// Calls of its ops before, oldest first.
+    package var lastCalls: [Call]?
     /// Socket and data of the programs, as `sim run --at` prints them.
     package var dump: JSONValue?
 
-    package init(
-        id: UInt32, name: String, subsystem: String?, reason: String?, restored: UInt32?, dump: JSONValue?
-    ) {
+    package struct Call: Codable, Equatable, Sendable {
+        /// Simulated seconds.
+        package var tS: Double
+        package var flow: String
+        package var side: String
+        package var op: String
+        /// By name.
+        package var args: JSONValue
+        /// nil: the op returns nothing.
+        package var result: Int64?
+    }
+
+    /// - Parameters:
+    ///   - event: of kind `eject`.
+    ///   - at: when it came.
+    package init(_ event: HostEvent, id: UInt32, at: Int64) {
         self.id = id
-        self.name = name
-        self.subsystem = subsystem
-        self.reason = reason
-        self.restored = restored
-        self.dump = dump
+        name = event.name ?? "?"
+        subsystem = event.subsystem
+        objectSha256 = event.objectSha256
+        self.at = at
+        reason = event.reason
+        budget = event.budget
+        limit = event.limit
+        value = event.value
+        restored = event.restored
+        lastCalls = try? event.details?["last_calls"]?.decode()
+        dump = event.details?["dump"]
     }
 }
 

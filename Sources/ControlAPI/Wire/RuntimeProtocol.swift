@@ -126,17 +126,24 @@ package struct HostEvent: Codable, Equatable, Sendable {
     package var signer: String?
     /// Of an ejection: id of what took its place again, since it was on trial.
     package var restored: UInt32?
-    /// Of an ejection: what the world looked like, as `sim run --at` prints it.
-    package var dump: JSONValue?
+    /// Of an ejection: which budget was exceeded, what it is, and what was taken.
+    package var budget: String?
+    package var limit: Int64?
+    package var value: Int64?
+    /// Of an ejection: `{last_calls, dump}`, which the broker takes out for its record.
+    package var details: JSONValue?
     /// One sentence for people.
     package var text: String
 
     package init(
         _ event: String, id: UInt32? = nil, name: String? = nil, subsystem: String? = nil,
         objectSha256: String? = nil, errno: Int? = nil, reason: String? = nil, durationUs: Int64? = nil,
-        restored: UInt32? = nil, dump: JSONValue? = nil, text: String
+        restored: UInt32? = nil, details: JSONValue? = nil, text: String
     ) {
-        self.dump = dump
+        budget = details?["budget"]?.string
+        limit = details?["limit"]?.integer
+        value = details?["value"]?.integer
+        self.details = details
         self.restored = restored
         self.event = event
         self.id = id

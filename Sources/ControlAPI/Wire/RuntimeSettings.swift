@@ -15,7 +15,24 @@ package struct RuntimeSettings: Codable, Equatable, Sendable {
             self.memoryBytes = memoryBytes
         }
     }
+    /// What one registration may take.
+    package struct Budgets: Codable, Equatable, Sendable {
+        /// Of its object with code, and of each simulation's copy of the data.
+        package var memoryBytes = 256 << 20
+        /// Turns of fuelled loops, of one call and of one simulated second.
+        package var fuelPerCall: UInt64 = 1 << 23
+        package var fuelPerSecond: UInt64 = 1 << 32
+        /// Of the longest path of one call; of what calls of one simulated second can have taken.
+        package var instructionsPerCall: UInt64 = 1 << 40
+        package var instructionsPerSecond: UInt64 = 1 << 38
+        /// Calls of one run that ran out of fuel.
+        package var faults: UInt64 = 16
+
+        package init() {}
+    }
+
     package var limits: Limits
+    package var budgets: Budgets
     /// Uids without limits.
     package var unlimited: Set<UInt32>
     package var policy: [PolicyRule]
@@ -26,13 +43,14 @@ package struct RuntimeSettings: Codable, Equatable, Sendable {
     package var lastLinkID: UInt32
 
     package init(
-        limits: Limits, unlimited: Set<UInt32>, policy: [PolicyRule], statistics: OpStatisticsMode,
-        lastID: UInt32, lastLinkID: UInt32
+        limits: Limits, budgets: Budgets = Budgets(), unlimited: Set<UInt32>, policy: [PolicyRule],
+        statistics: OpStatisticsMode, lastID: UInt32, lastLinkID: UInt32
     ) {
         self.lastID = lastID
         self.lastLinkID = lastLinkID
         self.statistics = statistics
         self.limits = limits
+        self.budgets = budgets
         self.unlimited = unlimited
         self.policy = policy
     }

@@ -9,10 +9,11 @@ internal import OpsCore
 final class ControlTable {
     struct Entry {
         fileprivate(set) var attachment: Attachment
-        /// Hex of the object file; nil for a built-in.
-        let objectSHA256: String?
         /// Keeps the instance's memory, and counts its flows.
         let ops: WorldInstance.Ops?
+
+        /// Hex of the object file; nil for a built-in.
+        var objectSHA256: String? { ops?.objectSHA256 }
     }
     private struct Name {
         /// The ops name, or `ControlSpec.key` with values.
@@ -23,11 +24,14 @@ final class ControlTable {
     /// By `Attachment.number`; nil: given up, to be used again.
     private var entries: [Entry?] = []
     private var names: [Name] = []
+    /// Of entries that are added later.
     var budget = ProgramBudget()
-    /// By entry.
-    private var accounts: [UInt32: ProgramAccount] = [:]
-    /// Over their budgets, with the flow and side whose call it was: to be ejected when no op runs.
-    private var excesses: [(number: UInt32, excess: ProgramAccount.Excess, side: Side)] = []
+    /// While callbacks of timers run: what they take too much of is no flow's.
+    var firesTimers = false
+    /// Over their budgets: to be ejected when no op runs.
+    private var excesses: [Excess] = []
+    /// Told when there are some.
+    var onExcess: () -> Void = {}
     /// In the order of their ejection.
     private(set) var ejected: [EjectedControl] = []
     /// Follows the registrations; nil: what the world found when it was made stays.
@@ -44,31 +48,46 @@ final class ControlTable {
             (builtins + index).initialize(to: ops)
         }
         for (index, name) in Self.builtinNames.enumerated() {
-            add(name: name, ops: builtins + index, block: nil, objectSHA256: nil, instance: nil)
+            add(name: name, ops: builtins + index)
         }
     }
 
-    deinit { builtins.deallocate() }
+    deinit {
+        for entry in entries { entry?.attachment.program?.deallocate() }
+        builtins.deallocate()
+    }
 
-    /// Adds one more; names are unique.
-    func add(
-        name: String, ops: UnsafePointer<tcp_congestion_ops>, block: UnsafeMutablePointer<ops_block>?,
-        objectSHA256: String?, instance: WorldInstance.Ops?
-    ) {
-        names.append(Name(name: name, entry: addEntry(ops, block, objectSHA256, instance)))
+    /// Adds a built-in one, or native code; names are unique.
+    func add(name: String, ops: UnsafePointer<tcp_congestion_ops>) {
+        names.append(Name(name: name, entry: addEntry(ops, nil)))
+    }
+
+    /// Adds an instance of a registration; names are unique.
+    func add(name: String, _ ops: WorldInstance.Ops) {
+        names.append(Name(name: name, entry: addEntry(ops)))
+    }
+
+    private func addEntry(_ ops: WorldInstance.Ops, at now: Nanoseconds = 0) -> UInt32 {
+        addEntry(ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self), ops, at: now)
     }
 
     private func addEntry(
-        _ ops: UnsafePointer<tcp_congestion_ops>, _ block: UnsafeMutablePointer<ops_block>?,
-        _ objectSHA256: String?, _ instance: WorldInstance.Ops?
+        _ ops: UnsafePointer<tcp_congestion_ops>, _ instance: WorldInstance.Ops?, at now: Nanoseconds = 0
     ) -> UInt32 {
         let free = entries.firstIndex { $0 == nil }
         let number = UInt32(free ?? entries.count)
+        let program = instance.map { instance in
+            let program = UnsafeMutablePointer<ProgramAccount>.allocate(capacity: 1)
+            program.initialize(
+                to: ProgramAccount(
+                    block: instance.block, number: number, costs: instance.costs, budget: budget, at: now))
+            return program
+        }
         let entry = Entry(
-            attachment: Attachment(ops: watch?.stand(before: ops) ?? ops, block: block, number: number),
-            objectSHA256: objectSHA256, ops: instance)
+            attachment: Attachment(ops: watch?.stand(before: ops) ?? ops, program: program, number: number),
+            ops: instance)
         if let free { entries[free] = entry } else { entries.append(entry) }
-        accounts[number] = nil
+        if let instance { limitMemory(of: instance.instance) }
         return number
     }
 
@@ -131,8 +150,7 @@ final class ControlTable {
     /// (another socket will get the same address).
     func socketFreed(_ socket: TCPSock) {
         for entry in entries {
-            guard let block = entry?.attachment.block, let instance = Instance.of(block) else { continue }
-            instance.socketFreed(socket)
+            entry?.ops?.instance.socketFreed(socket)
         }
     }
 }
@@ -144,12 +162,10 @@ extension ControlTable {
     func ops(of number: UInt32) -> WorldInstance.Ops? { self[names[Int(number)].entry]?.ops }
 
     /// From here on a name means these ops: connections that begin get them, those under way keep theirs.
-    func replace(_ number: UInt32, by ops: WorldInstance.Ops) {
+    func replace(_ number: UInt32, by ops: WorldInstance.Ops, at now: Nanoseconds) {
         let known = entries.firstIndex { $0?.ops === ops }
         names[Int(number)].entry =
-            known.map(UInt32.init)
-            ?? addEntry(
-                ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self), ops.block, ops.objectSHA256, ops)
+            known.map(UInt32.init) ?? addEntry(ops, at: now)
     }
 
     /// From here on a name means what a built-in one does, as for a new socket whose ops are gone.
@@ -174,6 +190,10 @@ extension ControlTable {
                 !names.contains(where: { $0.entry == UInt32(index) })
             else { continue }
             unused.append(ops)
+            if let program = entry?.attachment.program {
+                excesses.removeAll { $0.program == program }
+                program.deallocate()
+            }
             entries[index] = nil
         }
         return unused
@@ -183,28 +203,46 @@ extension ControlTable {
 // Budgets.
 
 extension ControlTable {
-    /// An op call of an entry has taken fuel.
-    /// - Returns: whether the entry is to be ejected.
-    func charge(_ number: UInt32, _ fuel: UInt64, ranOut: Bool, _ side: Side, at now: Int64) -> Bool {
-        guard
-            let excess = accounts[number, default: ProgramAccount()].charge(
-                fuel, ranOut: ranOut, at: now, budget), !excesses.contains(where: { $0.number == number })
-        else { return false }
-        excesses.append((number, excess, side))
-        return true
+    fileprivate struct Excess {
+        var program: UnsafeMutablePointer<ProgramAccount>
+        var excess: ProgramExcess
+        var byTimer: Bool
     }
 
-    /// The entry that works on a block; of several of one object the one that the caller has.
-    func number(of block: UnsafeMutablePointer<ops_block>, preferring attachment: Attachment) -> UInt32? {
-        if attachment.block == block { return attachment.number }
-        return entries.firstIndex { $0?.attachment.block == block }.map(UInt32.init)
+    /// A charge has come to this.
+    func note(_ excess: ProgramExcess?, of program: UnsafeMutablePointer<ProgramAccount>) {
+        guard let excess, !program.pointee.isEjected, !excesses.contains(where: { $0.program == program })
+        else { return }
+        excesses.append(Excess(program: program, excess: excess, byTimer: firesTimers))
+        onExcess()
     }
 
-    func takeExcess(_ eject: (UInt32, ProgramAccount.Excess, Side) -> EjectedControl) {
+    /// Whose timers an instance's are: of several entries with its data the first that is still called.
+    func program(of instance: Instance) -> UnsafeMutablePointer<ProgramAccount>? {
+        for entry in entries {
+            guard let entry, entry.ops?.instance === instance, let program = entry.attachment.program,
+                !program.pointee.isEjected
+            else { continue }
+            return program
+        }
+        return nil
+    }
+
+    /// Data that may not grow any more is an excess of who has it.
+    fileprivate func limitMemory(of instance: Instance) {
+        instance.onMemoryExcess = { [unowned self, unowned instance] wanted, limit in
+            guard let program = program(of: instance) else { return }
+            note(ProgramExcess(budget: .memory, limit: UInt64(limit), value: UInt64(wanted)), of: program)
+        }
+    }
+
+    func takeExcesses(
+        _ eject: (UnsafeMutablePointer<ProgramAccount>, ProgramExcess, _ byTimer: Bool) -> EjectedControl
+    ) {
         guard !excesses.isEmpty else { return }
         let all = excesses
         excesses = []
-        for (number, excess, side) in all { ejected.append(eject(number, excess, side)) }
+        for one in all { ejected.append(eject(one.program, one.excess, one.byTimer)) }
     }
 
     func registrationOps(of number: UInt32) -> WorldInstance.Ops? { self[number]?.ops }

@@ -14,7 +14,7 @@ extension Flow {
             }
         }
         engine.pointee.effects.clear()
-        engine.pointee.controls.takeExcess { ejectControl($0, $1, at: $2) }
+        engine.ejectExcesses()
     }
 
     /// setsockopt(TCP_CONGESTION). Kernel: `tcp_set_congestion_control`.

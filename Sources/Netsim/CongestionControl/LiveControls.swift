@@ -29,6 +29,8 @@ final class LiveControls {
     private var generation: UInt64
     /// Told about data that came with new ops: the world fires its timers.
     var onInstance: (Instance) -> Void = { _ in }
+    /// Simulated time.
+    var now: () -> Nanoseconds = { 0 }
     private(set) var counts = Counts()
 
     /// - Parameters:
@@ -68,7 +70,7 @@ final class LiveControls {
                 mapIDs[index] = map.id
                 counts.swaps += 1
                 onInstance(ops.instance)
-                controls.replace(entry.number, by: ops)
+                controls.replace(entry.number, by: ops, at: now())
             } catch {
                 counts.failures += 1
             }

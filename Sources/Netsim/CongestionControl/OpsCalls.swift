@@ -30,23 +30,32 @@ extension Flow {
     }
 
     /// Before a call.
-    /// - Returns: the block of the program that will run; it may be another one's when the call is over.
-    @inline(__always) private func enter(_ side: Side) -> UnsafeMutablePointer<ops_block>? {
-        guard let block = side == .sender ? pointee.senderOps.block : pointee.receiverOps.block else {
+    /// - Returns: the account of the program that will run; the attachment may be another one's when the call is over.
+    @inline(__always) private func enter(_ side: Side) -> UnsafeMutablePointer<ProgramAccount>? {
+        guard let program = side == .sender ? pointee.senderOps.program : pointee.receiverOps.program else {
             return nil
         }
+        let block = program.pointee.block
         engine.setClocks(of: block)
         block.pointee.cpu = pointee.index % engine.pointee.host.cpus
         engine.pointee.effects.depth &+= 1
-        return block
+        return program
     }
 
     /// After a call. What programs asked for is done when the outermost one has returned.
-    @inline(__always) private func leave(_ block: UnsafeMutablePointer<ops_block>?, _ side: Side = .sender) {
-        if let block {
+    @inline(__always) private func leave(
+        _ program: UnsafeMutablePointer<ProgramAccount>?, _ op: Op, _ side: Side = .sender,
+        _ words: CallWords = CallWords(), result: UInt32? = nil
+    ) {
+        if let program {
             engine.pointee.effects.depth &-= 1
+            let call = CallRecord(
+                time: engine.pointee.now, flow: pointee.index, op: op, side: side, result: result,
+                words: words)
+            if program.pointee.note(call) { settleInstructions(program) }
+            let block = program.pointee.block
             // Only loops that may end at any turn take fuel: two loads where there are none.
-            if block.pointee.fuel != block.pointee.fuel_per_call { chargeFuel(block, side) }
+            if block.pointee.fuel != block.pointee.fuel_per_call { chargeFuel(program) }
             if side == .sender { noteOddValues() }
             // The world's own consumer reads at once, whoever listens: what a ring buffer has room for depends on nothing
             // outside. One load where there is nothing to read.
@@ -60,35 +69,35 @@ extension Flow {
 
     @inline(__always) func callSsthresh() -> UInt32 {
         guard let op = ops(.sender).pointee.ssthresh else { return tp.ssthresh }
-        let block = enter(.sender)
+        let program = enter(.sender)
         let value = op(tp.sock)
-        leave(block)
+        leave(program, .ssthresh, result: value)
         return value
     }
 
     @inline(__always) func callUndoCwnd() -> UInt32 {
         guard let op = ops(.sender).pointee.undo_cwnd else { return tp.cwnd }
-        let block = enter(.sender)
+        let program = enter(.sender)
         let value = op(tp.sock)
-        leave(block)
+        leave(program, .undoCwnd, result: value)
         return value
     }
 
     /// nil: not implemented.
     @inline(__always) func callMinTSOSegments() -> UInt32? {
         guard let op = ops(.sender).pointee.min_tso_segs else { return nil }
-        let block = enter(.sender)
+        let program = enter(.sender)
         let value = op(tp.sock)
-        leave(block)
+        leave(program, .minTSOSegments, result: value)
         return value
     }
 
     /// nil: not implemented.
     @inline(__always) func callSndbufExpand() -> UInt32? {
         guard let op = ops(.sender).pointee.sndbuf_expand else { return nil }
-        let block = enter(.sender)
+        let program = enter(.sender)
         let value = op(tp.sock)
-        leave(block)
+        leave(program, .sndbufExpand, result: value)
         return value
     }
 
@@ -96,39 +105,41 @@ extension Flow {
 
     @inline(__always) func callCongAvoid(ack: UInt32, acked: UInt32) {
         guard let op = ops(.sender).pointee.cong_avoid else { return }
-        let block = enter(.sender)
+        let program = enter(.sender)
         op(tp.sock, ack, acked)
-        leave(block)
+        leave(program, .congAvoid, .sender, CallWords(ack, acked))
     }
 
     @inline(__always) var hasCongControl: Bool { ops(.sender).pointee.cong_control != nil }
 
     @inline(__always) func callCongControl(ack: UInt32, flag: UInt32) {
         guard let op = ops(.sender).pointee.cong_control else { return }
-        let block = enter(.sender)
+        let program = enter(.sender)
         op(tp.sock, ack, Int32(bitPattern: flag), engine.pointee.rateSample)
-        leave(block)
+        leave(
+            program, .congControl, .sender,
+            CallWords(ack: ack, flag: flag, UnsafePointer(engine.pointee.rateSample)))
     }
 
     @inline(__always) func callSetState(_ state: UInt8) {
         guard let op = ops(.sender).pointee.set_state else { return }
-        let block = enter(.sender)
+        let program = enter(.sender)
         op(tp.sock, state)
-        leave(block)
+        leave(program, .setState, .sender, CallWords(UInt32(state)))
     }
 
     @inline(__always) func callCwndEvent(_ event: tcp_ca_event, _ side: Side = .sender) {
         guard let op = ops(side).pointee.cwnd_event else { return }
-        let block = enter(side)
+        let program = enter(side)
         op((side == .sender ? tp : rp).sock, event)
-        leave(block, side)
+        leave(program, .cwndEvent, side, CallWords(event.rawValue))
     }
 
     @inline(__always) func callInAckEvent(_ flags: UInt32, _ side: Side = .sender) {
         guard let op = ops(side).pointee.in_ack_event else { return }
-        let block = enter(side)
+        let program = enter(side)
         op((side == .sender ? tp : rp).sock, flags)
-        leave(block, side)
+        leave(program, .inAckEvent, side, CallWords(flags))
     }
 
     @inline(__always) func callPktsAcked(count: UInt32, rttMicroseconds: Int64, inFlightBytes: UInt32) {
@@ -136,9 +147,11 @@ extension Flow {
         let sample = engine.pointee.ackSample
         sample.pointee = ack_sample(
             pkts_acked: count, rtt_us: Int32(truncatingIfNeeded: rttMicroseconds), in_flight: inFlightBytes)
-        let block = enter(.sender)
+        let program = enter(.sender)
         op(tp.sock, sample)
-        leave(block)
+        leave(
+            program, .pktsAcked, .sender,
+            CallWords(count, UInt32(truncatingIfNeeded: rttMicroseconds), inFlightBytes))
     }
 
     /// Kernel: `tcp_init_congestion_control`.
@@ -146,9 +159,9 @@ extension Flow {
         let tp = side == .sender ? self.tp : rp
         tp.pointee.prior_ssthresh = 0
         if let op = ops(side).pointee.`init` {
-            let block = enter(side)
+            let program = enter(side)
             op(tp.sock)
-            leave(block, side)
+            leave(program, .initialise, side)
         }
         tp.pointee.inet_conn.icsk_ca_initialized = 1
     }
@@ -156,9 +169,9 @@ extension Flow {
     /// Kernel: `tcp_cleanup_congestion_control`.
     func callRelease(_ side: Side) {
         guard let op = ops(side).pointee.release else { return }
-        let block = enter(side)
+        let program = enter(side)
         op((side == .sender ? tp : rp).sock)
-        leave(block, side)
+        leave(program, .release, side)
     }
 
     /// Whether this end's congestion control must have ECN. Kernel: `tcp_ca_needs_ecn`.

@@ -1,5 +1,3 @@
-internal import KernelABI
-
 /// What the programs of one registration may take in one world. Over it, they are ejected: their connections go on with
 /// reno, and the registration is detached, with a record.
 ///
@@ -8,65 +6,45 @@ internal import KernelABI
 package struct ProgramBudget: Equatable, Sendable {
     /// Turns of loops that may end at any turn, in one op call: at 0 the loop ends, and the call is one fault.
     package var fuelPerCall: UInt64 = 1 << 23
-    /// The same in one simulated second, over all calls of a registration.
+    /// The same in one simulated second, over all calls of a registration, its timers' included.
     package var fuelPerSecond: UInt64 = 1 << 32
-    /// Op calls that ran out of fuel, over the whole run.
+    /// Instructions that its calls can have taken in less than one simulated second: of each call the longest path that
+    /// the verifier knows, with the turns that its loops have really taken.
+    package var instructionsPerSecond: UInt64 = 1 << 38
+    /// Calls that ran out of fuel, over the whole run.
     package var faults: UInt64 = 16
 
     package init() {}
 }
 
-/// What the programs of one registration have taken so far.
-struct ProgramAccount {
-    private var second: Int64 = 0
-    private var fuelInSecond: UInt64 = 0
-    private(set) var faults: UInt64 = 0
+/// Which part of a budget was exceeded.
+package struct ProgramExcess: Sendable {
+    /// As the keys of the configuration are called.
+    package enum Budget: String, Sendable {
+        case fuelPerSecond = "fuel-per-second"
+        case instructionsPerSecond = "instructions-per-second"
+        case faults, memory
+    }
+    package var budget: Budget
+    package var limit: UInt64
+    /// What had been taken; of memory, what was asked for.
+    package var value: UInt64
 
-    enum Excess {
-        case fuelPerSecond(UInt64)
-        case faults(UInt64)
-
-        var kind: String {
-            switch self {
-            case .fuelPerSecond: "fuel"
-            case .faults: "faults"
-            }
-        }
-
-        var reason: String {
-            switch self {
-            case .fuelPerSecond(let limit):
-                "its loops took more than \(limit) turns in one simulated second"
-            case .faults(let limit): "\(limit) op calls ran out of fuel: a loop did not end by itself"
-            }
+    package var kind: String {
+        switch budget {
+        case .fuelPerSecond: "fuel"
+        case .instructionsPerSecond: "instructions"
+        case .faults: "faults"
+        case .memory: "memory"
         }
     }
 
-    /// One op call has taken `fuel` turns.
-    /// - Returns: which limit is reached.
-    mutating func charge(_ fuel: UInt64, ranOut: Bool, at now: Int64, _ budget: ProgramBudget) -> Excess? {
-        let thisSecond = now / 1_000_000_000
-        if thisSecond != second {
-            second = thisSecond
-            fuelInSecond = 0
+    package var reason: String {
+        switch budget {
+        case .fuelPerSecond: "its loops took more than \(limit) turns in one simulated second"
+        case .instructionsPerSecond: "its calls took up to \(value) instructions within one simulated second"
+        case .faults: "\(value) op calls ran out of fuel: a loop did not end by itself"
+        case .memory: "its data would take \(value) bytes, its budget is \(limit)"
         }
-        fuelInSecond &+= fuel
-        if ranOut { faults &+= 1 }
-        if faults >= budget.faults { return .faults(budget.faults) }
-        return fuelInSecond > budget.fuelPerSecond ? .fuelPerSecond(budget.fuelPerSecond) : nil
     }
-}
-
-/// A congestion control that a world has thrown out, as it was at that moment.
-struct EjectedControl {
-    /// The ops name, or `ControlSpec.key` with values.
-    var name: String
-    /// Entry of the world's `ControlTable`.
-    var number: UInt32
-    var excess: ProgramAccount.Excess
-    var time: Int64
-    /// Whose op call was one too many, and its socket then.
-    var flow: UInt32
-    var side: Side
-    var socket: tcp_sock
 }

@@ -51,16 +51,21 @@ final class ProgramTimers: TimerHost {
         if alarms[index].scheduled <= engine.pointee.now { alarms[index].scheduled = .never }
         alarms[index].entryCount -= 1
         guard let instance = alarms[index].instance, let first = instance.firstTimer else { return }
+        // What was ejected is not called any more, nor are its timers.
+        guard let program = engine.pointee.controls.program(of: instance) else { return }
         if first <= engine.ktime {
             engine.setClocks(of: instance.block)
             engine.pointee.effects.depth &+= 1
-            instance.fireTimers()
+            engine.pointee.controls.firesTimers = true
+            let use = instance.fireTimers()
             engine.pointee.effects.depth &-= 1
-            // Bounded by its own fuel; what it took is not the next op's.
-            instance.block.pointee.fuel = instance.block.pointee.fuel_per_call
+            engine.pointee.controls.note(
+                program.pointee.chargeTimers(use, at: engine.pointee.now), of: program)
+            engine.pointee.controls.firesTimers = false
             // A callback has no socket to ask anything for.
             engine.pointee.effects.clear()
             instance.consumeRecords()
+            engine.ejectExcesses()
         }
         if let next = instance.firstTimer { schedule(instance, at: next) }
     }

@@ -81,6 +81,8 @@ package final class World {
         engine.pointee.sources = sources.map { Unmanaged.passUnretained($0) }
         engine.pointee.programTimers = Unmanaged.passUnretained(timers)
         controls.live?.onInstance = { [unowned timers] in timers.add($0) }
+        controls.live?.now = { [engine] in engine.pointee.now }
+        controls.onExcess = { [engine] in engine.pointee.effects.noteExcess() }
         engine.pointee.returnTraffic = returnTraffic.map { Unmanaged.passUnretained($0) }
         for link in returnLinks.sorted() { watch(link: link) }
         try makeFlows(lineOf: lineOf)
@@ -124,8 +126,7 @@ package final class World {
     ) throws(OpsError) {
         let controls = ControlTable()
         for control in native {
-            controls.add(
-                name: control.name, ops: control.ops, block: nil, objectSHA256: nil, instance: nil)
+            controls.add(name: control.name, ops: control.ops)
         }
         try self.init(
             scenario, controls: controls, memory: try SocketMemory(flowCount: scenario.flowCount))

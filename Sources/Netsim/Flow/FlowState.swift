@@ -88,8 +88,8 @@ typealias TCPSock = UnsafeMutablePointer<tcp_sock>
 struct Attachment {
     /// Members may be NULL, which means "no op".
     var ops: UnsafePointer<tcp_congestion_ops>
-    /// The instance block whose clocks are set before each call; nil for built-ins.
-    var block: UnsafeMutablePointer<ops_block>?
+    /// Of the programs behind it; nil for built-ins.
+    var program: UnsafeMutablePointer<ProgramAccount>?
     /// Which entry of the world's `ControlTable` it is.
     var number: UInt32
 }

@@ -87,7 +87,8 @@ extension World {
                 json.object { json in
                     json.member("cc", ejected.name)
                     json.member("t_s", Double(ejected.time) / 1e9, digits: 9)
-                    json.member("flow", flowNames[Int(ejected.flow)])
+                    // A timer's callback is no flow's.
+                    if let socket = ejected.socket { json.member("flow", flowNames[Int(socket.flow)]) }
                     json.member("kind", ejected.excess.kind)
                     json.member("reason", ejected.excess.reason)
                 }

@@ -15,8 +15,8 @@ package struct Simulation: Sendable {
         package var uid: UInt32 = 0
         /// Of each registration's programs.
         package var budget = ProgramBudget()
-        /// Writes the record of an ejection: what the world looked like.
-        package var describe: @Sendable (WorldDump) -> String? = { _ in nil }
+        /// Writes the record of an ejection.
+        package var describe: @Sendable (EjectionReport) -> String? = { _ in nil }
         /// What `users` calls the world.
         package var label: WorldLabel?
         /// Events between two looks at `progress`.
@@ -124,7 +124,7 @@ package struct Simulation: Sendable {
             let time = Double(ejected.time) / 1e9
             ops.eject(
                 kind: ejected.excess.kind, reason: "\(ejected.excess.reason) (at \(time) s\(run))",
-                details: options.describe(world.dump(of: ejected)))
+                details: options.describe(world.report(of: ejected)))
         }
     }
 
@@ -169,9 +169,7 @@ package struct Simulation: Sendable {
             maps.map(\.id), world: nil, arena: memory.arena, configuration: configuration, uid: options.uid,
             label: options.label)
         for (entry, ops) in zip(maps, instances.ops) {
-            controls.add(
-                name: entry.control.key, ops: ops.kdata.assumingMemoryBound(to: tcp_congestion_ops.self),
-                block: ops.block, objectSHA256: ops.objectSHA256, instance: ops)
+            controls.add(name: entry.control.key, ops)
         }
         guard options.live else { return instances }
         controls.live = LiveControls(

@@ -52,6 +52,8 @@ package import Verifier
         get { memory.onGrowth }
         set { memory.onGrowth = newValue }
     }
+    /// Told when a map was not allowed to grow because of the budget of its registration; the operation fails.
+    package var onMemoryExcess: ((_ wantedBytes: Int, _ limitBytes: Int) -> Void)?
     let ringBuffers: [RingBufferMap]
     var timers: TimerTable { memory.timers }
     /// Who fires the timers; nil: they cannot be started.

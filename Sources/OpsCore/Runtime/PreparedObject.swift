@@ -69,6 +69,8 @@ struct PreparedProgram: Sendable {
     var tag: String
     var insnCount: Int
     var bound: UInt64
+    /// What the bound is made of.
+    var cost: ProgramCost
     /// Instructions that the verifier has looked at.
     var processed: Int
     var isGPLCompatible: Bool
@@ -91,6 +93,7 @@ struct PreparedProgram: Sendable {
         tag = programTag(image.insns)
         insnCount = image.insns.count
         bound = verified.bound
+        cost = verified.cost
         processed = verified.processed
         isGPLCompatible = image.isGPLCompatible
         uses = verified.uses

@@ -3,6 +3,16 @@ import JIT
 import Synchronization
 import Verifier
 
+extension UsageRules.Budget {
+    /// - Throws: ENOMEM if it is more than one registration may take.
+    func checkMemory(_ byteCount: Int, for what: String) throws(OpsError) {
+        guard byteCount > memoryBytes else { return }
+        throw OpsError(
+            "memory", errno: OpsError.enomem, "\(what) needs \(byteCount) bytes",
+            reason: "the budget of a registration is \(memoryBytes)")
+    }
+}
+
 extension RuntimeCore {
     /// Gives a prepared object its ids and its instance. Nothing is left behind by a failure.
     func load(_ prepared: PreparedObject, _ options: LoadOptions) throws(OpsError) -> LoadedObject {
@@ -11,6 +21,7 @@ extension RuntimeCore {
         if let grant = usage.grants[options.uid] {
             try prepared.check(grant, uid: options.uid)
         }
+        try prepared.check(usage.budget)
         let prime = try PrimeInstance { () throws(OpsError) in
             let instance = try Instance(
                 maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, layout: prepared.layout)
@@ -18,6 +29,7 @@ extension RuntimeCore {
             return instance
         }
         let bytes = try prime.with { $0.memoryCharge } + prepared.code.mappedByteCount
+        try usage.budget.checkMemory(bytes, for: "object '\(prepared.name)'")
         try memory.charge(bytes, to: options.uid, for: "object '\(prepared.name)'")
         do {
             return try enter(

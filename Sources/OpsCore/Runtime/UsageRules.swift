@@ -44,6 +44,19 @@ public struct UsageRules: Equatable, Sendable {
         }
     }
 
+    /// What one registration may take, whoever owns it.
+    public struct Budget: Equatable, Sendable {
+        /// Of its object, with maps and code; and of each world's copy of the data.
+        public var memoryBytes = 1 << 30
+        /// Turns of fuelled loops in one call.
+        public var fuelPerCall: UInt64 = 1 << 23
+        /// The longest path of one call, those turns included.
+        public var instructionsPerCall: UInt64 = 1 << 40
+
+        public init() {}
+    }
+
+    public var budget = Budget()
     /// nil: none but the runtime's own.
     public var limits: Limits?
     /// Uids without limits.
@@ -51,7 +64,11 @@ public struct UsageRules: Equatable, Sendable {
     /// A uid that is not here may use everything.
     public var grants: [UInt32: Grant]
 
-    public init(limits: Limits? = nil, unlimited: Set<UInt32> = [], grants: [UInt32: Grant] = [:]) {
+    public init(
+        budget: Budget = Budget(), limits: Limits? = nil, unlimited: Set<UInt32> = [],
+        grants: [UInt32: Grant] = [:]
+    ) {
+        self.budget = budget
         self.limits = limits
         self.unlimited = unlimited
         self.grants = grants
@@ -90,6 +107,19 @@ struct Holdings: Equatable, Sendable {
 
 extension PreparedObject {
     var holdings: Holdings { Holdings(objects: 1, programs: programs.count, maps: maps.count) }
+
+    /// - Throws: E2BIG for a program whose calls may take more instructions than the budget has.
+    func check(_ budget: UsageRules.Budget) throws(OpsError) {
+        for program in programs {
+            let bound = program.cost.instructions(turns: budget.fuelPerCall)
+            guard bound > budget.instructionsPerCall else { continue }
+            throw OpsError(
+                "budget", errno: OpsError.e2big, "one call may take \(bound) instructions",
+                at: OpsError.Location(object: name, program: program.name),
+                reason: "the budget of a registration is \(budget.instructionsPerCall)",
+                suggestion: "make the bodies of loops shorter, or their turns fewer")
+        }
+    }
 
     /// - Throws: EPERM for what the grant does not allow: a subsystem, or a helper or kfunc that a program calls on any
     ///   path, with the program's name.

@@ -1,6 +1,7 @@
 public import CShim
 import JIT
 import Synchronization
+package import Verifier
 
 /// The registrations that one world uses, each with the world's own data and its own C struct of entries.
 ///
@@ -24,6 +25,8 @@ import Synchronization
         private let entries: EntryUnit?
         /// Objects whose instances its programs work on.
         let objectIDs: Set<UInt32>
+        /// What calls of its programs can take, by the member that they implement.
+        package let costs: [String: ProgramCost]
         let chargedBytes: Int
         let label: WorldLabel?
         let uid: UInt32
@@ -31,8 +34,10 @@ import Synchronization
 
         init(
             map: StructOpsMap, instance: Instance, value: ValueBuffer, entries: EntryUnit?,
-            objectIDs: Set<UInt32>, chargedBytes: Int, label: WorldLabel?, uid: UInt32
+            objectIDs: Set<UInt32>, costs: [String: ProgramCost], chargedBytes: Int, label: WorldLabel?,
+            uid: UInt32
         ) {
+            self.costs = costs
             self.map = map
             mapID = map.id
             opsName = map.opsName
@@ -69,6 +74,7 @@ import Synchronization
     private let world: UnsafeMutableRawPointer?
     private let uid: UInt32
     private let label: WorldLabel?
+    private let budget: UsageRules.Budget
     private let participant: QuiescenceDomain.Participant
     private var objects: [UInt32: HeldObject] = [:]
     private var isClosed = false
@@ -87,6 +93,7 @@ import Synchronization
         self.core = core
         unsafe self.world = unsafe world
         self.arena = arena
+        budget = core.usage.withLock { $0.budget }
         self.configuration = configuration
         self.uid = uid
         self.label = label
@@ -138,8 +145,10 @@ import Synchronization
         }
         return Ops(
             map: map, instance: instance, value: copy(map, programs, entries), entries: entries,
-            objectIDs: Set(programs.map { $0.program.object.id }), chargedBytes: bytes, label: label,
-            uid: uid)
+            objectIDs: Set(programs.map { $0.program.object.id }),
+            costs: Dictionary(
+                programs.map { ($0.member.name, $0.program.prepared.cost) },
+                uniquingKeysWith: { first, _ in first }), chargedBytes: bytes, label: label, uid: uid)
     }
 
     /// The kernel's copy of the value with this instance's entries in it.
@@ -162,6 +171,7 @@ import Synchronization
         let instance = try Instance(
             maps: prepared.maps, contents: prepared.contents, btf: prepared.btf, types: { prepared.types },
             layout: prepared.layout, arena: arena, configuration: configuration)
+        try budget.checkMemory(instance.memoryCharge, for: "an instance of object '\(prepared.name)'")
         try core.memory.charge(
             instance.memoryCharge, to: uid, for: "an instance of object '\(prepared.name)'")
         guard object.get() else {
@@ -175,7 +185,12 @@ import Synchronization
             unsafe records.publish(ids[map], ktime: instance.block.pointee.ktime_ns, bytes)
         }
         instance.onTrace = { [records = core.records] in records.publish($0) }
-        instance.onGrowth = { [unowned self] byteCount in
+        instance.onGrowth = { [unowned self, unowned instance] byteCount in
+            let wanted = byteCount + (objects[object.id]?.chargedBytes ?? 0)
+            guard wanted <= budget.memoryBytes else {
+                instance.onMemoryExcess?(wanted, budget.memoryBytes)
+                return false
+            }
             do throws(OpsError) {
                 try core.memory.charge(byteCount, to: uid, for: "storage of object '\(prepared.name)'")
             } catch {

@@ -8,16 +8,34 @@ extension Instance {
 
     /// Runs the callbacks of all timers that are due at the block's `ktime_ns`, in order of their deadlines and, where
     /// those are equal, in the order in which they were started. Each is a call of its own, with full fuel, on the CPU that
-    /// started its timer.
+    /// started its timer. Afterwards the block has full fuel.
     ///
     /// Only between ops, by the host; the instance's code must be alive, which a world sees to.
-    package func fireTimers() {
+    @discardableResult
+    package func fireTimers() -> TimerUse {
+        var use = TimerUse()
         // SAFETY: callbacks are thunks of programs of this instance (proved by the verifier); key and value belong to a
         // live element, since an element that goes takes its timer along.
         fireTimers { timer, arguments in
             _ = unsafe ops_call_callback(
                 timer.callback, arguments.handle, UInt64(arguments.key), UInt64(timer.value), 0, 0, block)
+            let left = unsafe block.pointee.fuel
+            use.calls += 1
+            use.fuel &+= configuration.fuelPerCall &- left
+            if left == 0 { use.faults += 1 }
         }
+        // SAFETY: the block is ours.
+        unsafe block.pointee.fuel = configuration.fuelPerCall
+        return use
+    }
+
+    /// What callbacks of timers have taken.
+    package struct TimerUse: Equatable, Sendable {
+        package var calls: UInt64 = 0
+        /// Turns of fuelled loops.
+        package var fuel: UInt64 = 0
+        /// Calls that ran out of fuel.
+        package var faults: UInt64 = 0
     }
 
     struct TimerArguments {

@@ -88,7 +88,8 @@ extension Broker {
             limits: RuntimeSettings.Limits(
                 objects: limits.objects, programs: limits.programs, maps: limits.maps,
                 memoryBytes: limits.memoryBytes),
-            unlimited: rules.access.unlimitedUIDs, policy: rules.configuration.policy,
-            statistics: rules.configuration.statistics, lastID: book.lastID, lastLinkID: book.lastLinkID)
+            budgets: rules.configuration.budgets, unlimited: rules.access.unlimitedUIDs,
+            policy: rules.configuration.policy, statistics: rules.configuration.statistics,
+            lastID: book.lastID, lastLinkID: book.lastLinkID)
     }
 }

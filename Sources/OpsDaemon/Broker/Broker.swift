@@ -255,6 +255,9 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     // MARK: News
 
+    /// Seconds since 1970.
+    var wallClock: Int64 { Int64(time(nil)) }
+
     /// Records a change of state: in the journal, with who asked for it and how long it took, and to monitors.
     func tell(_ event: HostEvent, serial: Int64?) {
         var event = event
@@ -265,15 +268,11 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         }
         event.durationUs = event.durationUs ?? pending?.durationMicroseconds
         event.signer = pending?.signer
-        let dump = event.dump
-        event.dump = nil
+        let ejection =
+            event.event == "eject" ? event.id.map { EjectionRecord(event, id: $0, at: wallClock) } : nil
+        event.details = nil
         record(event, peer: pending?.peer)
-        if event.event == "eject", let id = event.id {
-            ejected(
-                EjectionRecord(
-                    id: id, name: event.name ?? "?", subsystem: event.subsystem, reason: event.reason,
-                    restored: event.restored, dump: dump))
-        }
+        if let ejection { ejected(ejection) }
         if event.event == "trial-end", let id = event.id { trialOver(id) }
     }
 

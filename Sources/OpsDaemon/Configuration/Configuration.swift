@@ -8,6 +8,8 @@ struct Configuration: Equatable, Sendable {
     var hangTimeoutSeconds = 120
     /// Of each uid but 0 and the daemon's own.
     var limits = Limits()
+    /// Of each registration.
+    var budgets = RuntimeSettings.Budgets()
     /// Objects without a valid signature are refused.
     var requiresSignature = false
     var trustStore = "/etc/opsd/trusted.d"
@@ -29,7 +31,7 @@ struct Configuration: Equatable, Sendable {
 
 extension Configuration {
     private enum Key: String, CaseIterable {
-        case group, limits, policy, statistics
+        case group, limits, budgets, policy, statistics
         case hangTimeout = "hang-timeout"
         case requireSignature = "require-signature"
         case trustStore = "trust-store"
@@ -39,6 +41,7 @@ extension Configuration {
     mutating func apply(_ file: ConfigurationNode) throws(ConfigurationError) {
         for (key, value) in try file.members(Key.self) {
             switch key {
+            case .budgets: try budgets.apply(value)
             case .group: group = try value.name()
             case .hangTimeout: hangTimeoutSeconds = try value.seconds(1...86400)
             case .limits: try limits.apply(value)
@@ -68,6 +71,30 @@ extension Configuration.Limits {
             case .simulations: simulations = try value.integer(0...1_000_000)
             case .connections: connections = try value.integer(1...4096)
             case .requestsPerSecond: requestsPerSecond = try value.integer(1...1_000_000)
+            }
+        }
+    }
+}
+
+extension RuntimeSettings.Budgets {
+    private enum Key: String, CaseIterable {
+        case memory, faults
+        case fuelPerCall = "fuel-per-call"
+        case fuelPerSecond = "fuel-per-second"
+        case instructionsPerCall = "instructions-per-call"
+        case instructionsPerSecond = "instructions-per-second"
+    }
+
+    mutating func apply(_ node: ConfigurationNode) throws(ConfigurationError) {
+        for (key, value) in try node.members(Key.self) {
+            switch key {
+            case .memory: memoryBytes = try value.size()
+            // The verifier's bound counts on no more.
+            case .fuelPerCall: fuelPerCall = try value.count(1...(1 << 23))
+            case .fuelPerSecond: fuelPerSecond = try value.count(1...(1 << 50))
+            case .instructionsPerCall: instructionsPerCall = try value.count(1...(1 << 40))
+            case .instructionsPerSecond: instructionsPerSecond = try value.count(1...(1 << 50))
+            case .faults: faults = try value.count(1...1_000_000_000)
             }
         }
     }

@@ -72,6 +72,18 @@ struct ConfigurationNode {
         }
     }
 
+    /// A large number, in full or in powers of 1024.
+    func count(_ range: ClosedRange<UInt64>) throws(ConfigurationError) -> UInt64 {
+        try read("a number, \(range.lowerBound) to \(range.upperBound): 1000, 8Mi (Ki Mi Gi Ti)") { text in
+            let units = [("Ki", 10), ("Mi", 20), ("Gi", 30), ("Ti", 40)]
+            let (unit, shift) = units.first { text.hasSuffix($0.0) } ?? ("", 0)
+            guard let number = UInt64(text.dropLast(unit.count)), number <= UInt64.max >> shift else {
+                return nil
+            }
+            return range.contains(number << shift) ? number << shift : nil
+        }
+    }
+
     func name() throws(ConfigurationError) -> String {
         try read("a name of at most 64 letters, digits, '_', '-' and '.'") { text in
             let isName = text.utf8.allSatisfy { byte in

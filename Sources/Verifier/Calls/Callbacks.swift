@@ -77,6 +77,6 @@ extension Explorer {
         var frame = Frame(subprog: subprog, callSite: -1, index: 0)
         frame.callback = .asynchronous
         for (index, argument) in arguments.enumerated() { frame.registers[index + 1] = argument }
-        _ = try explore(entry, from: frame)
+        longestCallback = max(longestCallback, try explore(entry, from: frame))
     }
 }

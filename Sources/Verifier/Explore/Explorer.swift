@@ -68,6 +68,8 @@ struct Explorer {
     var lastID: UInt32 = 0
     /// Longest path up to the exit or the first head, and the longest way around a head.
     var longestPath: UInt64 = 0
+    /// Of callbacks that run on their own.
+    var longestCallback: UInt64 = 0
 
     /// By subprog.
     var stackBytes: [Int]
@@ -290,14 +292,14 @@ struct Explorer {
         state.lastEvent = Int32(events.count - 1)
     }
 
-    /// Instructions a run can execute at most, turns of fuelled loops included. Saturates.
-    var bound: UInt64 {
-        var longestTurn: UInt64 = 0
+    /// What runs can execute at most.
+    var cost: ProgramCost {
+        var cost = ProgramCost()
+        cost.path = longestPath
+        cost.callback = longestCallback
         for checkpoint in checkpoints where checkpoint.isHead {
-            longestTurn = max(longestTurn, checkpoint.suffix)
+            cost.turn = max(cost.turn, checkpoint.suffix)
         }
-        let (turns, overflows) = longestTurn.multipliedReportingOverflow(by: context.fuel)
-        let (total, overflowsToo) = turns.addingReportingOverflow(longestPath)
-        return overflows || overflowsToo ? .max : total
+        return cost
     }
 }

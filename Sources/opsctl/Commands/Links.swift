@@ -69,8 +69,10 @@ struct WaitVerb: Verb {
 struct Ejected: Verb {
     static let configuration = CommandConfiguration(
         abstract: "List registrations that were thrown out, and why.",
-        discussion:
-            "With -j or -p also what their world looked like: the socket, and the data of their programs.")
+        discussion: """
+            With a selector also the last calls of their ops; with -j or -p everything, and what their world looked like: \
+            the socket, and the data of their programs.
+            """)
 
     @OptionGroup var global: GlobalOptions
     @Argument(help: "id N | name S; none: all.") var selector: [String] = []
@@ -78,11 +80,24 @@ struct Ejected: Verb {
     func perform() throws -> Outcome {
         let selector = try Words.selector(selector)
         let answer = try answer(.registryEjected, selector)
-        let lines = try answer.decode(as: EjectionsReply.self).ejections.map { ejection in
-            "\(ejection.id): " + pad(ejection.name, 15) + " \(ejection.reason ?? "no reason given")"
-                + (ejection.restored.map { "; id \($0) is in its place again" } ?? "")
+        let lines = try answer.decode(as: EjectionsReply.self).ejections.flatMap { ejection in
+            [Self.line(ejection)]
+                + (selector.isEmpty ? [] : (ejection.lastCalls ?? []).map(Self.line))
         }
         return Outcome(answer["ejections"] ?? [], text: lines.joined(separator: "\n"))
+    }
+
+    private static func line(_ ejection: EjectionRecord) -> String {
+        "\(ejection.id): " + pad(ejection.name, 15) + " \(ejection.reason ?? "no reason given")"
+            + (ejection.budget.map { "; \($0)" + (ejection.limit.map { " \($0)" } ?? "") } ?? "")
+            + (ejection.restored.map { "; id \($0) is in its place again" } ?? "")
+    }
+
+    private static func line(_ call: EjectionRecord.Call) -> String {
+        let arguments = (call.args.object ?? []).map { "\($0.name)=\($0.value.integer ?? 0)" }
+            .joined(separator: ", ")
+        let result = call.result.map { " = \($0)" } ?? ""
+        return "\t\(call.tS) s  \(call.flow) \(call.side)  \(call.op)(\(arguments))\(result)"
     }
 }
 

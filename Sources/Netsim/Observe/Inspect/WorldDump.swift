@@ -35,6 +35,25 @@ package struct WorldDump: Sendable {
     package var maps: [Map]
 }
 
+/// Why and how a world has thrown programs out.
+package struct EjectionReport: Sendable {
+    /// One op call.
+    package struct Call: Sendable {
+        /// Nanoseconds.
+        package var time: Int64
+        package var flow: String
+        package var side: String
+        package var op: String
+        package var arguments: [(name: String, value: Int64)]
+        /// nil: the op returns nothing.
+        package var result: UInt32?
+    }
+    package var excess: ProgramExcess
+    /// Of the registration's ops, oldest first; timers' callbacks are not among them.
+    package var lastCalls: [Call]
+    package var dump: WorldDump
+}
+
 extension World {
     /// Elements shown of one map.
     private static let elementsMax = 1024
@@ -61,17 +80,29 @@ extension World {
             maps: controls.instances.flatMap { instance in instance.maps.map { Self.dump($0, instance) } })
     }
 
-    /// The socket whose op call was one too many, as it was then, and the data that the programs have left.
-    func dump(of ejected: EjectedControl) -> WorldDump {
-        let flow = engine.pointee.flows + Int(ejected.flow)
-        var copy = ejected.socket
-        let then = withUnsafeMutablePointer(to: &copy) { copy in
-            self.socket(flow, ejected.side, SocketFields(), copy, control: ejected.name)
-        }
+    /// What went over its budget: its last calls, the socket whose op call was one too many, as it was then, and the data
+    /// that the programs have left.
+    func report(of ejected: EjectedControl) -> EjectionReport {
         let instance = controls.registrationOps(of: ejected.number)?.instance
-        return WorldDump(
-            time: ejected.time, call: nil, sockets: [then],
+        var dump = WorldDump(
+            time: ejected.time, call: nil, sockets: [],
             maps: instance.map { instance in instance.maps.map { Self.dump($0, instance) } } ?? [])
+        if let then = ejected.socket {
+            var copy = then.copy
+            dump.sockets = [
+                withUnsafeMutablePointer(to: &copy) { copy in
+                    self.socket(
+                        engine.pointee.flows + Int(then.flow), then.side, SocketFields(), copy,
+                        control: ejected.name)
+                }
+            ]
+        }
+        let calls = ejected.calls.map { call in
+            EjectionReport.Call(
+                time: call.time, flow: flowNames[Int(call.flow)], side: call.side.name, op: call.op.name,
+                arguments: call.arguments, result: call.result)
+        }
+        return EjectionReport(excess: ejected.excess, lastCalls: calls, dump: dump)
     }
 
     private func socket(_ flow: Flow, _ side: Side, _ fields: SocketFields) -> WorldDump.Socket {
