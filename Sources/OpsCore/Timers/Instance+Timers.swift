@@ -8,7 +8,7 @@ extension Instance {
 
     /// Runs the callbacks of all timers that are due at the block's `ktime_ns`, in order of their deadlines and, where
     /// those are equal, in the order in which they were started. Each is a call of its own, with full fuel, on the CPU that
-    /// started its timer. Afterwards the block has full fuel.
+    /// started its timer. Where any ran, the block has full fuel afterwards.
     ///
     /// Only between ops, by the host; the instance's code must be alive, which a world sees to.
     @discardableResult
@@ -25,7 +25,7 @@ extension Instance {
             if left == 0 { use.faults += 1 }
         }
         // SAFETY: the block is ours.
-        unsafe block.pointee.fuel = configuration.fuelPerCall
+        if use.calls > 0 { unsafe block.pointee.fuel = configuration.fuelPerCall }
         return use
     }
 
