@@ -141,7 +141,9 @@ extension RegistryStore {
         let stale = found.manifests.filter { $0.entries != book.entries(ofObject: $0.sha256) }.map(\.sha256)
         let missing = wanted.subtracting(found.manifests.map(\.sha256))
         do throws(Refusal) {
-            if content.entries != book.sorted || content.lastID != book.lastID
+            // A new database gets a generation at once: else an object of a first commit that was never made would look
+            // like one whose database is gone.
+            if content.generation == 0 || content.entries != book.sorted || content.lastID != book.lastID
                 || content.lastLinkID != book.lastLinkID || !stale.isEmpty || !missing.isEmpty
             {
                 try rewrite(database, manifests: Set(stale).union(missing))

@@ -109,7 +109,13 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
         } catch {
             for undo in batch.undo.reversed() { book.apply(undo) }
             var error = error
-            if self.database == nil, !disownLastCommit() { error.suggestion = Self.inDoubt }
+            if self.database == nil {
+                if disownLastCommit() {
+                    for sha256 in batch.objects.keys where !book.uses(sha256) { folder.remove(sha256 + ".o") }
+                } else {
+                    error.suggestion = Self.inDoubt
+                }
+            }
             for index in batch.indices { results[index] = error }
         }
         return results
@@ -161,7 +167,7 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
             // The database must not name an object whose name a power cut could take back.
             if !wanted.isEmpty { try folder.sync() }
         } catch {
-            drop(files, objects: wanted.keys)
+            drop(files, objects: Array(wanted.keys))
             throw error.refusal
         }
         let changed = batch.ids.compactMap { book.entries[$0] }
@@ -172,8 +178,8 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
                     generation: next, lastID: book.lastID, lastLinkID: book.lastLinkID),
                 count: book.count)
         } catch {
-            drop(files, objects: wanted.keys)
-            // What a failed sync has left on the disk may be found by the next who opens it.
+            // What a failed sync has left on the disk may be found by the next who opens it, and needs its objects then.
+            drop(files, objects: [])
             closeDatabase()
             throw error.refusal
         }
@@ -190,7 +196,7 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
             entries: book.entries(ofObject: sha256))
     }
 
-    private func drop(_ files: [(name: String, bytes: [UInt8])], objects: some Sequence<String>) {
+    private func drop(_ files: [(name: String, bytes: [UInt8])], objects: [String]) {
         for file in files { folder.dropDraft(file.name) }
         for sha256 in objects { folder.remove(sha256 + ".o") }
     }

@@ -114,6 +114,28 @@ struct DamageTests {
         #expect(rest.entries == expected.entries.filter { $0.key != 7 })
     }
 
+    @Test("a crash in the very first commit leaves an object, and nothing is lost")
+    func startsTheFirstCommitAgain() throws {
+        let fixture = try RegistryFixture()
+        let store = try fixture.open().store
+        defer { withExtendedLifetime(store) {} }
+        let object = RegistryFixture.object(1)
+        func leaveObject(_ copy: URL) throws {
+            try Data(object).write(to: copy.appending(path: "objects/\(ObjectHash.of(object)).o"))
+        }
+        let (book, report) = try fixture.openedCopy(leaveObject)
+        #expect(book.entries.isEmpty)
+        #expect(!report.hasLost && report.findings == [])
+
+        let (_, unsure) = try fixture.openedCopy { copy in
+            try leaveObject(copy)
+            for name in ["registry.db", "registry.db-wal"] {
+                try FileManager.default.removeItem(at: copy.appending(path: name))
+            }
+        }
+        #expect(unsure.hasLost)
+    }
+
     @Test("a crash between the database's commit and the manifests: the commit holds")
     func finishesACommit() throws {
         let fixture = try RegistryFixture()
