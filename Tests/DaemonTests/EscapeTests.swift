@@ -141,11 +141,7 @@
         /// What the acts of one run printed: lines from before somebody follows are nobody's, so there are several runs.
         private static func trace(_ sandbox: Sandbox) throws -> [Int64] {
             let seen = try sandbox.file("trace", "")
-            let trace = Process()
-            trace.executableURL = Sandbox.binaries.appending(path: "opsctl")
-            trace.arguments = ["--socket", sandbox.socket, "trace"]
-            trace.standardOutput = FileHandle(forWritingAtPath: seen)
-            try trace.runWithOpenSignals()
+            let trace = try sandbox.begin("trace", output: seen)
             defer {
                 trace.terminate()
                 trace.waitUntilExit()

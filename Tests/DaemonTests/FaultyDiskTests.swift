@@ -39,10 +39,7 @@ struct FaultyDiskTests {
     }
 
     private let linked = Result { () throws -> [String] in
-        let source = try String(
-            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
-        let file = try Example.compile(
-            "reno", source: source.replacing("SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")"))
+        let file = try Example.compile("reno", source: Example.linkSource())
         let bytes = try Data(contentsOf: URL(filePath: file))
         // Different objects of the same programs: one ends with another byte.
         return (0..<2).map { (bytes + Data([$0])).base64EncodedString() }

@@ -39,11 +39,7 @@ struct FollowTests {
             flows: [{name: a, cc: teller, path: [l], rtt: 10ms}]
             """)
         let output = try sandbox.file("records", "")
-        let follow = Process()
-        follow.executableURL = Sandbox.binaries.appending(path: "opsctl")
-        follow.arguments = ["--socket", sandbox.socket, "-j", "map", "follow", "name", "events"]
-        follow.standardOutput = FileHandle(forWritingAtPath: output)
-        try follow.runWithOpenSignals()
+        let follow = try sandbox.begin("-j", "map", "follow", "name", "events", output: output)
         defer {
             follow.terminate()
             follow.waitUntilExit()

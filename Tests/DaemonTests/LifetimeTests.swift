@@ -17,12 +17,7 @@ struct LifetimeTests {
             record: off
 
             """)
-        let run = Process()
-        run.executableURL = Sandbox.binaries.appending(path: "opsctl")
-        run.arguments = ["--socket", sandbox.socket, "sim", "run", scenario]
-        run.standardOutput = FileHandle.nullDevice
-        run.standardError = FileHandle.nullDevice
-        try run.runWithOpenSignals()
+        let run = try sandbox.begin("sim", "run", scenario)
         defer { if run.isRunning { run.terminate() } }
 
         try sandbox.eventually("flows hold the registration") { try refs(sandbox) ?? 0 > 1 }

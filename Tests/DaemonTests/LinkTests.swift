@@ -6,12 +6,7 @@ import Testing
 struct LinkTests {
     /// An example behind a link, which alone can be updated.
     private func linked(_ name: String = "reno") throws -> String {
-        let source = try String(
-            contentsOf: Sandbox.root.appending(path: "Examples/\(name).bpf.c"), encoding: .utf8)
-        return try Example.compile(
-            name,
-            source: source.replacingOccurrences(of: "SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")")
-        )
+        try Example.compile(name, source: Example.linkSource(name))
     }
 
     private func shown(_ sandbox: Sandbox) throws -> [[String: Any]] {
@@ -82,12 +77,8 @@ struct LinkTests {
         let old = try #require(try shown(sandbox).first)
         let name = try #require(old["name"] as? String)
         #expect(try sandbox.opsctl("update", "name", name, try linked("aimd"), "--trial", "600s").status == 1)
-        let source = try String(
-            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
         let changed = try Example.compile(
-            "reno",
-            source: source.replacingOccurrences(of: "SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")")
-                .replacingOccurrences(of: "snd_cwnd >> 1, 2)", with: "snd_cwnd >> 1, 4)"))
+            "reno", source: Example.linkSource().replacing("snd_cwnd >> 1, 2)", with: "snd_cwnd >> 1, 4)"))
         #expect(try sandbox.opsctl("update", "name", name, changed, "--trial", "600s").status == 0)
         kill(try #require(try sandbox.runtimePID()), SIGKILL)
         try sandbox.eventually("the old one is in use again") {

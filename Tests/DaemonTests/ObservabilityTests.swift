@@ -12,19 +12,12 @@ struct ObservabilityTests {
         try sandbox.start()
         let object = try Example.cubic.get()
         let client = try Client(path: sandbox.socket)
-        let socket = sandbox.socket
-        // A monitor's call has no end, so its thread ends with the test program.
-        let seen = FileManager.default.temporaryDirectory.appending(path: "monitor-\(UUID().uuidString)").path
-        let monitor = Process()
-        monitor.executableURL = Sandbox.binaries.appending(path: "opsctl")
-        monitor.arguments = ["--socket", socket, "-j", "monitor"]
-        _ = FileManager.default.createFile(atPath: seen, contents: nil)
-        monitor.standardOutput = FileHandle(forWritingAtPath: seen)
-        try monitor.runWithOpenSignals()
+        // A monitor's call has no end.
+        let seen = try sandbox.file("monitor", "")
+        let monitor = try sandbox.begin("-j", "monitor", output: seen)
         defer {
             monitor.terminate()
             monitor.waitUntilExit()
-            unlink(seen)
         }
         let bytes = try Data(contentsOf: URL(filePath: object)).base64EncodedString()
         var lines: [String] = []
@@ -122,13 +115,8 @@ struct OpStatisticsTests {
         ).replacing(".ssthresh = (", with: ".init = (void *)say_hello,\n    .ssthresh = (")
         let object = try Example.compile("reno", source: source)
         #expect(try sandbox.opsctl("register", object).status == 0)
-        let seen = sandbox.folder.appending(path: "trace").path
-        _ = FileManager.default.createFile(atPath: seen, contents: nil)
-        let trace = Process()
-        trace.executableURL = Sandbox.binaries.appending(path: "opsctl")
-        trace.arguments = ["--socket", sandbox.socket, "trace"]
-        trace.standardOutput = FileHandle(forWritingAtPath: seen)
-        try trace.runWithOpenSignals()
+        let seen = try sandbox.file("trace", "")
+        let trace = try sandbox.begin("trace", output: seen)
         defer {
             trace.terminate()
             trace.waitUntilExit()
@@ -158,12 +146,7 @@ struct OpStatisticsTests {
         #expect(try sandbox.opsctl("register", Example.cubic.get()).status == 0)
         let long = Self.scenario.replacing("20s", with: "20000s").replacing(
             "{name: s,", with: "{name: s, record: 'off',")
-        let run = Process()
-        run.executableURL = Sandbox.binaries.appending(path: "opsctl")
-        run.arguments = ["--socket", sandbox.socket, "sim", "run", try sandbox.file("s.yaml", long)]
-        run.standardOutput = FileHandle.nullDevice
-        run.standardError = FileHandle.nullDevice
-        try run.runWithOpenSignals()
+        let run = try sandbox.begin("sim", "run", try sandbox.file("s.yaml", long))
         defer {
             run.terminate()
             run.waitUntilExit()

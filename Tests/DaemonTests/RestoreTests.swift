@@ -203,10 +203,7 @@ struct RestoreTests {
     func detachesBeforeADeath() throws {
         let sandbox = try Sandbox()
         let state = sandbox.folder.appending(path: "state").path
-        let source = try String(
-            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
-        let linked = try Example.compile(
-            "detached", source: source.replacing("SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")"))
+        let linked = try Example.compile("detached", source: Example.linkSource())
         try sandbox.start("--state-dir", state)
         #expect(try sandbox.opsctl("register", linked).status == 0)
         // A runtime that does nothing more: the detach is stored, and the next runtime is asked for it.
@@ -226,10 +223,7 @@ struct RestoreTests {
     func keepsLinkIDs() throws {
         let sandbox = try Sandbox()
         let state = sandbox.folder.appending(path: "state").path
-        let source = try String(
-            contentsOf: Sandbox.root.appending(path: "Examples/reno.bpf.c"), encoding: .utf8)
-        let linked = try Example.compile(
-            "linked", source: source.replacing("SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")"))
+        let linked = try Example.compile("linked", source: Example.linkSource())
         try sandbox.start("--state-dir", state)
         for _ in 0..<2 {
             #expect(try sandbox.opsctl("register", linked).status == 0)

@@ -81,12 +81,14 @@ final class Sandbox {
     }
 
     /// Starts opsctl and does not wait for it.
-    func begin(_ arguments: String...) throws -> Process {
+    /// - Parameter output: an existing file that gets what it prints; nil: nobody does.
+    func begin(_ arguments: String..., output: String? = nil) throws -> Process {
         let process = Process()
         process.executableURL = Sandbox.programs.appending(path: "opsctl")
         process.arguments = ["--socket", socket] + arguments
         process.standardInput = FileHandle.nullDevice
-        process.standardOutput = FileHandle.nullDevice
+        process.standardOutput =
+            try output.map { try #require(FileHandle(forWritingAtPath: $0)) } ?? FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.runWithOpenSignals()
         return process
@@ -205,6 +207,12 @@ enum Example {
     }
 
     static let hasRunningKernelHeader = (try? Header.runningKernel.text()) != nil
+
+    /// The source of an example whose registrations are links, which alone can be updated and detached.
+    static func linkSource(_ name: String = "reno") throws -> String {
+        try String(contentsOf: Sandbox.root.appending(path: "Examples/\(name).bpf.c"), encoding: .utf8)
+            .replacing("SEC(\".struct_ops\")", with: "SEC(\".struct_ops.link\")")
+    }
 
     /// Objects outlive the tests that share them; the folder lies beside the build's other products. One a call: tests
     /// compile side by side.
