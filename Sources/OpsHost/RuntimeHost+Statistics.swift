@@ -12,13 +12,25 @@ extension RuntimeHost {
                 programs[OpStatistics.Key(control: name, op: member)] = id
             }
         }
-        let records = statistics.counts.map { key, counts in
+        let mode = OpStatisticsMode(rawValue: statistics.mode.rawValue) ?? .off
+        return OpStatisticsReply(mode: mode, ops: opRecords(programs))
+    }
+
+    /// The counters alone: neither programs, which would take a look at the registrations, nor histograms.
+    package var opCounters: [OpRecord] {
+        opRecords([:]).map { record in
+            var record = record
+            record.log2Ns = []
+            return record
+        }
+    }
+
+    private func opRecords(_ programs: [OpStatistics.Key: UInt32]) -> [OpRecord] {
+        statistics.counts.map { key, counts in
             OpRecord(
                 opsName: key.control, op: key.op, progID: programs[key], runCnt: counts.calls,
-                timedCnt: counts.timed, timedNs: counts.nanoseconds, log2Ns: counts.buckets)
-        }
-        let mode = OpStatisticsMode(rawValue: statistics.mode.rawValue) ?? .off
-        return OpStatisticsReply(
-            mode: mode, ops: records.sorted { ($0.opsName, $0.op) < ($1.opsName, $1.op) })
+                fuel: counts.fuel, timedCnt: counts.timed, timedNs: counts.nanoseconds,
+                log2Ns: counts.buckets)
+        }.sorted { ($0.opsName, $0.op) < ($1.opsName, $1.op) }
     }
 }

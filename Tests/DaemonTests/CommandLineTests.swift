@@ -39,7 +39,8 @@ import Testing
     @Test(
         "every verb that asks the daemon is found, shortened too",
         arguments: [
-            ["show"], ["unreg", "id", "1"], ["prog", "list"], ["prog", "d", "x", "id", "1"], ["map", "list"],
+            ["show"], ["reg", #filePath], ["registry", "verify"], ["unreg", "id", "1"], ["prog", "list"],
+            ["prog", "d", "x", "id", "1"], ["map", "list"],
             ["map", "dump", "id", "1"], ["map", "follow", "id", "1"], ["map", "f", "id", "1"],
             ["link", "show"],
             ["link", "det", "id", "1"], ["sim", "list"], ["sim", "cancel", "id", "1"],

@@ -95,6 +95,25 @@ struct OpStatisticsTests {
         #expect(acks.runCnt > 1000 && acks.timedNs > 0 && (acks.quantileNs(0.99) ?? 0) > 0)
     }
 
+    @Test func metricsHaveTheCallsOfEachOp() throws {
+        let sandbox = try Sandbox()
+        let file = try sandbox.file("opsd.yaml", "statistics: 'on'\n")
+        try sandbox.start("--config", file)
+        #expect(try sandbox.opsctl("register", Example.cubic.get()).status == 0)
+        #expect(try sandbox.opsctl("sim", "run", try sandbox.file("s.yaml", Self.scenario)).status == 0)
+        try sandbox.eventually("the runtime has told") {
+            try sandbox.opsctl("metrics").stdout.contains("opsd_op_calls_total{ops_name=\"bpf_cubic\"")
+        }
+        let text = try sandbox.opsctl("metrics").stdout
+        let calls = text.split(separator: "\n").first {
+            $0.hasPrefix("opsd_op_calls_total{ops_name=\"bpf_cubic\",op=\"cong_avoid\"} ")
+        }
+        #expect((calls?.split(separator: " ").last.flatMap { Int($0) } ?? 0) > 1000)
+        for family in ["op_fuel_total", "op_timed_calls_total", "op_timed_seconds_total"] {
+            #expect(text.contains("\nopsd_\(family){ops_name=\"reno\",op=\"cong_avoid\"} "))
+        }
+    }
+
     @Test func traceShowsWhatProgramsPrint() throws {
         let sandbox = try Sandbox()
         try sandbox.start()

@@ -11,6 +11,8 @@ package struct OpRecord: Codable, Equatable, Sendable {
     /// The program behind it now; nil: it is built in, or not registered any more.
     package var progID: UInt32?
     package var runCnt: UInt64
+    /// Turns that loops took which may end at any turn.
+    package var fuel: UInt64
     /// Calls that were timed, and their time together.
     package var timedCnt: UInt64
     package var timedNs: UInt64
@@ -18,13 +20,14 @@ package struct OpRecord: Codable, Equatable, Sendable {
     package var log2Ns: [UInt64]
 
     package init(
-        opsName: String, op: String, progID: UInt32?, runCnt: UInt64, timedCnt: UInt64, timedNs: UInt64,
-        log2Ns: [UInt64]
+        opsName: String, op: String, progID: UInt32?, runCnt: UInt64, fuel: UInt64, timedCnt: UInt64,
+        timedNs: UInt64, log2Ns: [UInt64]
     ) {
         self.opsName = opsName
         self.op = op
         self.progID = progID
         self.runCnt = runCnt
+        self.fuel = fuel
         self.timedCnt = timedCnt
         self.timedNs = timedNs
         self.log2Ns = log2Ns
@@ -48,11 +51,12 @@ package struct OpRecord: Codable, Equatable, Sendable {
     package func since(_ earlier: OpRecord?) -> OpRecord {
         guard let earlier, earlier.runCnt <= runCnt, earlier.log2Ns.count == log2Ns.count,
             zip(log2Ns, earlier.log2Ns).allSatisfy({ $0 >= $1 }), earlier.timedNs <= timedNs,
-            earlier.timedCnt <= timedCnt
+            earlier.fuel <= fuel, earlier.timedCnt <= timedCnt
         else { return self }
         return OpRecord(
             opsName: opsName, op: op, progID: progID, runCnt: runCnt - earlier.runCnt,
-            timedCnt: timedCnt - earlier.timedCnt, timedNs: timedNs - earlier.timedNs,
+            fuel: fuel - earlier.fuel, timedCnt: timedCnt - earlier.timedCnt,
+            timedNs: timedNs - earlier.timedNs,
             log2Ns: zip(log2Ns, earlier.log2Ns).map { $0 - $1 })
     }
 }

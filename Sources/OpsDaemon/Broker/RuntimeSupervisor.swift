@@ -33,6 +33,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     /// What was being restored when the last runtime was killed from outside, which tells nothing of it the first time.
     private var suspectIDs: [UInt32] = []
     private var isPingUnanswered = false
+    /// What ops of congestion controls have cost, as of the latest answer to a ping.
+    private(set) var ops: [OpRecord] = []
     /// We have killed it ourselves.
     private var hasHung = false
     /// We have killed it for no fault of what it was restoring.
@@ -176,6 +178,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         isPingUnanswered = true
         connection.send(RuntimeVerb.ping.rawValue, [:]) { [self] reply, _, _ in
             isPingUnanswered = false
+            ops = (try? reply.parameters["ops"]?.decode()) ?? []
             let busy = reply.parameters["busy_s"]?.integer ?? 0
             if busy > hangTimeoutSeconds { return hung("one request kept it busy for \(busy) s") }
             if let serial = reply.parameters["run"]?.integer,

@@ -28,12 +28,34 @@ extension Broker {
         for (event, count) in events.sorted(by: { $0.key < $1.key }) {
             metrics.sample("opsd_events_total", ["event": event], is: count)
         }
+        writeOps(to: &metrics)
         requestMetrics.write(to: &metrics)
         if let bytes = ProcessMemory.residentBytes {
             metrics.gauge("process_resident_memory_bytes", "Of the broker.", bytes)
         }
         metrics.end()
         return metrics.text
+    }
+}
+
+extension Broker {
+    /// Calls of ops, while `statistics` are not off; at most a few seconds old. The runtime bounds how many names there
+    /// are.
+    private func writeOps(to metrics: inout OpenMetrics) {
+        let ops = supervisor.ops
+        guard !ops.isEmpty else { return }
+        func counter<Value: Numeric & CustomStringConvertible>(
+            _ name: String, _ help: String, _ value: (OpRecord) -> Value
+        ) {
+            metrics.family(name, .counter, help)
+            for op in ops {
+                metrics.sample(name + "_total", ["ops_name": op.opsName, "op": op.op], is: value(op))
+            }
+        }
+        counter("opsd_op_calls", "Calls of ops of congestion controls.") { $0.runCnt }
+        counter("opsd_op_fuel", "Turns of loops that may end at any turn.") { $0.fuel }
+        counter("opsd_op_timed_calls", "Calls of ops that were timed.") { $0.timedCnt }
+        counter("opsd_op_timed_seconds", "Time that the timed calls took.") { Double($0.timedNs) / 1e9 }
     }
 }
 

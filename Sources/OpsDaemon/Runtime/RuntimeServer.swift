@@ -65,6 +65,7 @@ final class RuntimeServer {
                     "busy_s": .integer(control.busySeconds),
                     "run": slowest.map { .integer($0.serial) } ?? .null,
                     "run_s": slowest.map { .integer($0.seconds) } ?? .null,
+                    "ops": (try? JSONValue(encoding: host.opCounters)) ?? [],
                 ])
         case RuntimeVerb.cancel.rawValue:
             let serial = request.parameters["serial"]?.integer ?? 0

@@ -20,6 +20,13 @@ struct ArgumentNormalizer {
         }
     }
 
+    /// The verbs that bpftool has, and opsctl from the start. Scripts shorten them, so a prefix that only one of them has
+    /// means that one, whatever else has come to begin like it.
+    private static let shortened: Set<String> = [
+        "register", "unregister", "update", "show", "list", "dump", "check", "prog", "map", "btf", "link",
+        "sim", "daemon", "run", "lookup", "detach", "xlated", "jited", "status",
+    ]
+
     static let verbs = Verb.all(below: Opsctl.self) + [Verb(name: "help")]
 
     /// Options that take a value of their own; a value may look like anything, `-j` too.
@@ -87,7 +94,8 @@ struct ArgumentNormalizer {
             return nil
         }
         let matches = verbs.filter { $0.name.hasPrefix(word) }
-        if matches.count == 1 { return matches[0] }
+        let first = matches.count == 1 ? matches : matches.filter { shortened.contains($0.name) }
+        if first.count == 1 { return first[0] }
         let where_ = path.isEmpty ? "" : " after '\(path.joined(separator: " "))'"
         guard matches.isEmpty else {
             throw Refusal(

@@ -12,6 +12,9 @@ package final class OpStatistics: Sendable {
         case on
     }
     package static let sampleEvery: UInt64 = 64
+    /// Names come from users: those beyond so many keys are counted together, as of `others`.
+    package static let keysMax = 512
+    package static let others = "(others)"
 
     package struct Key: Hashable, Sendable {
         /// The ops name, as of the struct's `name` member.
@@ -29,6 +32,8 @@ package final class OpStatistics: Sendable {
         package static let bucketCount = 24
 
         package var calls: UInt64 = 0
+        /// Turns of fuelled loops.
+        package var fuel: UInt64 = 0
         /// Calls that were timed, and how long they took together. The time includes that of reading the clock.
         package var timed: UInt64 = 0
         package var nanoseconds: UInt64 = 0
@@ -44,6 +49,7 @@ package final class OpStatistics: Sendable {
 
         mutating func add(_ other: Counts) {
             calls += other.calls
+            fuel &+= other.fuel
             timed += other.timed
             nanoseconds += other.nanoseconds
             for index in buckets.indices { buckets[index] += other.buckets[index] }
@@ -65,7 +71,11 @@ package final class OpStatistics: Sendable {
 
     func add(_ counts: [Key: Counts]) {
         state.withLock { state in
-            for (key, one) in counts { state.counts[key, default: Counts()].add(one) }
+            for (key, one) in counts {
+                let isKnown = state.counts[key] != nil || state.counts.count < Self.keysMax
+                let key = isKnown ? key : Key(control: Self.others, op: key.op)
+                state.counts[key, default: Counts()].add(one)
+            }
         }
     }
 }

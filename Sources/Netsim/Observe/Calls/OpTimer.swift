@@ -1,3 +1,4 @@
+internal import CShim
 internal import Glibc
 internal import KernelABI
 
@@ -18,8 +19,15 @@ final class OpTimer: OpObserver {
     /// Few: found by looking at each.
     private var slots: [Slot] = []
     private var calls: UInt64 = 0
-    /// Of the calls under way, one in another: slot and start; 0: it is not timed.
-    private var underWay: [(slot: Int, started: UInt64)] = []
+    private struct Call {
+        let slot: Int
+        /// Stands as long as the world. nil: the op is built in.
+        let program: UnsafeMutablePointer<ProgramAccount>?
+        /// 0: it is not timed.
+        let started: UInt64
+    }
+    /// The calls under way, one in another.
+    private var underWay: [Call] = []
 
     init(_ statistics: OpStatistics, mode: OpStatistics.Mode) {
         self.statistics = statistics
@@ -34,12 +42,19 @@ final class OpTimer: OpObserver {
         calls &+= 1
         slots[slot].counts.calls += 1
         let isTimed = slots[slot].counts.calls % every == 0
-        underWay.append((slot, isTimed ? Self.now : 0))
+        // Here, since the op may set another one by TCP_CONGESTION.
+        let flow = call.flow
+        let program =
+            call.side == .sender ? flow.pointee.senderOps.program : flow.pointee.receiverOps.program
+        underWay.append(Call(slot: slot, program: program, started: isTimed ? Self.now : 0))
     }
 
     func didCall(_ call: OpCall, result: UInt32?) {
-        guard let (slot, started) = underWay.popLast() else { return }
-        if started != 0 { slots[slot].counts.add(nanoseconds: Self.now &- started) }
+        guard let ended = underWay.popLast() else { return }
+        if ended.started != 0 { slots[ended.slot].counts.add(nanoseconds: Self.now &- ended.started) }
+        if let block = ended.program?.pointee.block {
+            slots[ended.slot].counts.fuel &+= block.pointee.fuel_per_call &- block.pointee.fuel
+        }
         if calls >= Self.callsPerBatch, underWay.isEmpty { flush() }
     }
 
