@@ -32,6 +32,8 @@ extension RegistryStore {
                     : "the database had lost its latest commits; they are in \(later.count) manifests")
         }
         book = Self.merged(content, later)
+        let reserved = readReservedIDs(&report)
+        book.reserve(id: reserved.id, linkID: reserved.linkID)
         generation = max(content.generation, found.manifests.map(\.generation).max() ?? 0)
         objects = found.objects
         for manifest in found.manifests where manifest.entries.isEmpty {
@@ -202,7 +204,7 @@ extension RegistryStore {
     }
 
     /// Moves what cannot be read out of the way, under a name that is free.
-    private func setAside(_ names: [String], in folder: DurableFolder) {
+    func setAside(_ names: [String], in folder: DurableFolder) {
         guard !names.isEmpty else { return }
         let damaged = DurableFolder(path: directory.path + "/damaged")
         try? damaged.make()

@@ -8,6 +8,7 @@ import Glibc
 /// STATE/registry.db, registry.db-wal     SQLite: what is registered
 /// STATE/objects/<sha256>.o               each object once
 /// STATE/objects/<sha256>.json            its registrations again (`Manifest`)
+/// STATE/ids.json                         the highest ids of transient registrations (`ReservedIDs`)
 /// STATE/damaged/                         what could not be read, kept for a look
 /// ```
 /// A commit writes drafts of new objects and of the manifests it changes, commits the database, and then puts the
@@ -105,7 +106,7 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
         }
         guard !batch.indices.isEmpty else { return results }
         do throws(Refusal) {
-            try write(batch, database)
+            if batch.ids.isEmpty { try writeReservedIDs() } else { try write(batch, database) }
         } catch {
             for undo in batch.undo.reversed() { book.apply(undo) }
             var error = error

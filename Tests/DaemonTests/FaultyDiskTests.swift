@@ -147,6 +147,34 @@ struct FaultyDiskTests {
         #expect(sandbox.log.contains("the change could not be stored"))
     }
 
+    @Test("a transient registration whose update cannot be stored ends: its new id may come again")
+    func endsWhatHasNoID() throws {
+        let objects = try linked.get()
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state")
+        let disk = try FaultyDisk(state, in: sandbox.folder)
+        try sandbox.start("--state-dir", state.path, environment: disk.environment)
+        let file = try Example.compile("reno", source: Example.linkSource())
+        let owner = try sandbox.begin("register", "--transient", file)
+        try sandbox.eventually("it is registered") { try Present(sandbox).registrations.count == 1 }
+        func update() throws -> Refusal? {
+            try refusal(
+                sandbox,
+                Call(Method.registryUpdate.rawValue, ["name": "reno", "object": .string(objects[0])]))
+        }
+        #expect(try update() == nil)
+        disk.fail(with: ENOSPC)
+        #expect(try update()?.errno == Int(ENOSPC))
+        owner.waitUntilExit()
+        #expect(owner.terminationStatus == 1)
+        #expect(try Present(sandbox).registrations.isEmpty)
+        disk.heal()
+        kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+        sandbox.daemon?.waitUntilExit()
+        try sandbox.start("--state-dir", state.path, environment: disk.environment)
+        #expect(try change(sandbox, register(objects[0]))?.id ?? 0 > 2)
+    }
+
     @Test("a daemon goes on on a disk that has become read-only, and starts on one")
     func servesFromAReadOnlyDisk() throws {
         let objects = try linked.get()

@@ -30,6 +30,10 @@ struct DamageTests {
             RegistryFixture.entry(41, object: 41, link: 3), object: 41)
         update.removed = [3]
         keep(update)
+        // A transient registration: no entry tells of its ids.
+        var reservation = RegistryChange()
+        reservation.reserved = (50, 45)
+        keep(reservation)
         return (store, book)
     }
 
@@ -50,8 +54,25 @@ struct DamageTests {
                 try file.close()
             }
             #expect(book.entries == expected.entries, "cut at page \(page)")
-            #expect((book.lastID, book.lastLinkID) == (41, 39))
+            #expect((book.lastID, book.lastLinkID) == (50, 45))
             #expect(!report.hasLost)
+        }
+    }
+
+    @Test("the file of transient ids, cut anywhere: what is lost is told, and the rest of the ids is kept")
+    func tellsOfLostIDs() throws {
+        let fixture = try RegistryFixture()
+        let (store, expected) = try filled(fixture)
+        defer { withExtendedLifetime(store) {} }
+        let bytes = try Data(contentsOf: fixture.folder.appending(path: ReservedIDs.fileName))
+        // Without its last byte, the end of the line, it is whole.
+        for count in 0..<bytes.count - 1 {
+            let (book, report) = try fixture.openedCopy { copy in
+                try bytes.prefix(count).write(to: copy.appending(path: ReservedIDs.fileName))
+            }
+            #expect(book.entries == expected.entries)
+            #expect((book.lastID, book.lastLinkID) == (41, 39))
+            #expect(report.hasLost && report.findings.contains { $0.contains("ids of transient") })
         }
     }
 
@@ -68,7 +89,7 @@ struct DamageTests {
                 try data.write(to: copy.appending(path: name))
             }
             #expect(book.entries == expected.entries, "page at \(start)")
-            #expect((book.lastID, book.lastLinkID) == (41, 39))
+            #expect((book.lastID, book.lastLinkID) == (50, 45))
             #expect(!report.hasLost)
         }
     }

@@ -124,8 +124,18 @@ extension Broker {
             }
         }
         guard !added.isEmpty else { return pending.finish(reply) }
-        // A disk that fails keeps nothing of it anyway; the ids are stored with whatever it takes next.
-        reserve(added).whenComplete { _ in pending.finish(reply) }
+        let death = supervisor.restarts
+        reserve(added).whenComplete { [self] result in
+            guard case .failure(let error) = result else { return pending.finish(reply) }
+            // An id that may come again must not stay in use. What it replaced is gone: nobody keeps its object.
+            takeBack(added, restoring: [], since: death) { [self] in
+                for new in added {
+                    registrationEnded(
+                        new.id, name: new.name, kind: "failed", reason: "its id could not be stored")
+                }
+                notStored(pending, error)
+            }
+        }
     }
 
     /// Their connection is gone. A runtime that is being restarted has forgotten them already.
