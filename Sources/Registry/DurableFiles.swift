@@ -135,7 +135,7 @@ struct DurableFolder: Sendable {
     /// The draft becomes the file. Durable once the folder is synced.
     func publish(_ name: String) throws(Failure) {
         let file = path(of: name)
-        guard rename(file + Self.draftSuffix, file) == 0 else { throw failure("rename", file) }
+        guard Glibc.rename(file + Self.draftSuffix, file) == 0 else { throw failure("rename", file) }
     }
 
     /// What has been published or removed stays so.
@@ -150,6 +150,11 @@ struct DurableFolder: Sendable {
     /// - Returns: whether it is not there any more.
     @discardableResult
     func remove(_ name: String) -> Bool { unlink(path(of: name)) == 0 || Glibc.errno == ENOENT }
+
+    /// Durable at some later time. - Returns: whether it is not there under its old name any more.
+    func rename(_ name: String, to new: String) -> Bool {
+        Glibc.rename(path(of: name), path(of: new)) == 0 || Glibc.errno == ENOENT
+    }
 
     private func failure(_ call: String, _ path: String) -> Failure {
         Failure(errno: Glibc.errno, call: call, path: path)

@@ -25,10 +25,11 @@ extension RegistryStore {
         do { found = try FoundFiles(folder) } catch { throw Self.unusable(directory.path, error.text) }
         let content = try readDatabase(&report)
         let later = found.manifests.filter { $0.generation > content.generation }
+        let isDisowned = access(directory.path(of: Self.disowned), F_OK) == 0
         if !later.isEmpty, report.findings.isEmpty, report.readOnlyReason == nil {
             report.findings.append(
                 content.generation == 0
-                    ? "the database is missing; the registry is rebuilt from \(later.count) manifests"
+                    ? "the database is \(isDisowned ? "put away after a commit that failed" : "missing"); the registry is rebuilt from \(later.count) manifests"
                     : "the database had lost its latest commits; they are in \(later.count) manifests")
         }
         book = Self.merged(content, later)
@@ -44,8 +45,9 @@ extension RegistryStore {
             unreadManifests = found.manifests
             return (book, report)
         }
-        tellLosses(found, hasDatabase: content.generation > 0, &report)
-        mend(database, found, content, &report)
+        let hasDatabase = content.generation > 0
+        tellLosses(found, hasDatabase: hasDatabase, isDisowned: isDisowned, &report)
+        mend(database, found, content, knowsAll: hasDatabase || isDisowned, &report)
         report.interrupted = (try? database.marks()) ?? [:]
         return (book, report)
     }
@@ -107,7 +109,10 @@ extension RegistryStore {
         return book
     }
 
-    private func tellLosses(_ found: FoundFiles, hasDatabase: Bool, _ report: inout RecoveryReport) {
+    /// - Parameter isDisowned: the database was put away on purpose: every registration has its manifest.
+    private func tellLosses(
+        _ found: FoundFiles, hasDatabase: Bool, isDisowned: Bool, _ report: inout RecoveryReport
+    ) {
         for name in found.damaged {
             let sha256 = String(name.dropLast(Manifest.suffix.count))
             if hasDatabase {
@@ -118,7 +123,7 @@ extension RegistryStore {
                     "lost: the registrations of object \(sha256): its manifest is damaged")
             }
         }
-        guard !hasDatabase else { return }
+        guard !hasDatabase, !isDisowned else { return }
         // An object alone does not tell which of its maps were registered, nor under which ids.
         let known = Set(found.manifests.map(\.sha256)).union(
             found.damaged.map { String($0.dropLast(Manifest.suffix.count)) })
@@ -129,12 +134,13 @@ extension RegistryStore {
     }
 
     /// Makes the database, the manifests and the objects agree with the book.
+    /// - Parameter knowsAll: an object that is not in the book was never acknowledged, or has been removed.
     private func mend(
         _ database: RegistryDatabase, _ found: FoundFiles, _ content: RegistryDatabase.Content,
-        _ report: inout RecoveryReport
+        knowsAll: Bool, _ report: inout RecoveryReport
     ) {
         setAside(found.damaged, in: folder)
-        if content.generation == 0 {
+        if !knowsAll {
             let unknown = found.objects.filter { !book.uses($0) }
             setAside(unknown.map { $0 + ".o" }, in: folder)
             objects.subtract(unknown)
@@ -160,6 +166,7 @@ extension RegistryStore {
         objects.formIntersection(wanted)
         for draft in found.drafts { folder.remove(draft) }
         removeOldList()
+        directory.remove(Self.disowned)
         if (try? database.checkpoint()) != nil { dropEmptyManifests() }
     }
 
@@ -245,6 +252,7 @@ extension RegistryStore {
             opened.close()
             throw error
         }
+        directory.remove(Self.disowned)
         database = opened
         return opened
     }

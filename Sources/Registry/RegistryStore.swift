@@ -210,9 +210,12 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
 
     static let inDoubt = "the disk does not take it back either: a daemon that starts now may find the change"
 
+    /// What a database is called that is not to count any more, though it may still be there.
+    static let disowned = RegistryDatabase.fileName + ".disowned"
+
     /// A commit of the database has failed, and still the next who opens it may find it: its log may be whole, and only
-    /// have failed to be synced. So the database is written anew. On a disk that refuses this too it goes away if the
-    /// commit is in it, for the manifests have everything.
+    /// have failed to be synced. So the database is written anew. On a disk that refuses this too it is put away if the
+    /// commit is in it, for the manifests have everything; and its name tells the next start that nothing was lost.
     /// - Returns: whether nothing of the commit is left.
     private func disownLastCommit() -> Bool {
         guard (try? openedDatabase()) == nil else { return true }
@@ -222,9 +225,8 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
             left.close()
             if let content, content.entries == book.sorted { return true }
         }
-        return [RegistryDatabase.fileName, RegistryDatabase.fileName + "-wal"].allSatisfy {
-            directory.remove($0)
-        }
+        return directory.rename(RegistryDatabase.fileName, to: Self.disowned)
+            && directory.remove(RegistryDatabase.fileName + "-wal")
     }
 
     /// The change holds already; a manifest that is left behind is put right before the next commit, or by the next start.

@@ -76,6 +76,29 @@ struct DamageTests {
         }
     }
 
+    @Test(
+        "an object of a commit that failed is no loss where the database was put away for it",
+        arguments: [false, true])
+    func tellsLossesFromFailures(isDisowned: Bool) throws {
+        let fixture = try RegistryFixture()
+        let (store, expected) = try filled(fixture)
+        defer { withExtendedLifetime(store) {} }
+        let (book, report) = try fixture.openedCopy { copy in
+            let database = copy.appending(path: RegistryDatabase.fileName)
+            let new = copy.appending(path: isDisowned ? RegistryStore.disowned : "elsewhere")
+            try FileManager.default.moveItem(at: database, to: new)
+            try FileManager.default.removeItem(atPath: database.path + "-wal")
+            let object = RegistryFixture.object(99)
+            try Data(object).write(to: copy.appending(path: "objects/\(ObjectHash.of(object)).o"))
+        }
+        #expect(book.entries == expected.entries)
+        #expect((book.lastID, book.lastLinkID) == (50, 45))
+        #expect(report.hasLost != isDisowned)
+        #expect(
+            report.findings.contains { $0.contains("the database is \(isDisowned ? "put away" : "missing")") }
+        )
+    }
+
     @Test("any page of the database or its log, flipped", arguments: ["registry.db", "registry.db-wal"])
     func losesNothingToAFlip(name: String) throws {
         let fixture = try RegistryFixture()
