@@ -70,5 +70,5 @@ install: release
 
 # A Debian package, .build/deb/opsd_VERSION_ARCHITECTURE.deb.
 deb: release
-	@Scripts/install-deps dpkg-dev
+	@Scripts/install-deps dpkg-dev chrpath
 	Scripts/make-deb "$$($(SWIFT) build -c release --show-bin-path)" .build/deb
