@@ -2,8 +2,10 @@ import Crypto
 
 /// SHA-256 as the hex digits by which objects are known.
 package enum ObjectHash {
-    package static func of(_ bytes: [UInt8]) -> String {
-        SHA256.hash(data: bytes).map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
+    package static func of(_ bytes: [UInt8]) -> String { text(SHA256.hash(data: bytes)) }
+
+    static func text(_ digest: SHA256.Digest) -> String {
+        digest.map { ($0 < 16 ? "0" : "") + String($0, radix: 16) }.joined()
     }
 
     /// What may become part of a path.

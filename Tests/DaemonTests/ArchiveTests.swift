@@ -1,3 +1,5 @@
+import ControlAPI
+import Crypto
 import Foundation
 import Testing
 
@@ -35,6 +37,40 @@ struct ArchiveTests {
         #expect(again.status == 1)
         #expect(again.stderr.contains("belongs to"))
         #expect(try second.opsctl("-j", "show").stdout == listed)
+    }
+
+    @Test("a large archive comes in parts, all or nothing")
+    func importsInParts() throws {
+        let source = try Sandbox(), target = try Sandbox()
+        try source.start()
+        #expect(try source.opsctl("register", try Example.reno.get()).status == 0)
+        let listed = try source.opsctl("-j", "show").stdout
+        let file = source.folder.appending(path: "archive").path
+        #expect(try source.opsctl("registry", "export", file).status == 0)
+        // An object that nothing uses is read and checked like others.
+        let filler = Data(repeating: 1, count: ArchiveParameters.partBytes * 4 / 5)
+        var lines = try String(contentsOfFile: file, encoding: .utf8).split(separator: "\n").map(String.init)
+        lines[0] = lines[0].replacing("\"objects\":1,", with: "\"objects\":2,")
+        lines.insert(
+            "{\"object\":{\"sha256\":\"\(hash(filler))\",\"base64\":\"\(filler.base64EncodedString())\"}}",
+            at: 1)
+        var archive = Data((lines.dropLast().joined(separator: "\n") + "\n").utf8)
+        archive += Data("{\"sha256\":\"\(hash(archive))\"}\n".utf8)
+        try #require(archive.count > ArchiveParameters.partBytes)
+
+        try target.start("--state-dir", target.folder.appending(path: "state").path)
+        try archive.dropLast(100).write(to: URL(filePath: file))
+        let cut = try target.opsctl("registry", "import", file)
+        #expect(cut.status == 1 && cut.stderr.contains("cut or was changed"), "\(cut.stderr)")
+        #expect((try target.opsctl("-j", "show").json()["result"] as? [Any])?.isEmpty == true)
+        try archive.write(to: URL(filePath: file))
+        let imported = try target.opsctl("registry", "import", file)
+        #expect(imported.status == 0, "\(imported.stderr)")
+        #expect(try target.opsctl("-j", "show").stdout == listed)
+    }
+
+    private func hash(_ bytes: Data) -> String {
+        SHA256.hash(data: bytes).map { String(format: "%02x", $0) }.joined()
     }
 
     @Test("all or nothing: a later part that is refused takes back the earlier ones")

@@ -284,10 +284,19 @@ package struct DumpReply: Codable, Sendable {
     package init(dump: [JSONValue]) { self.dump = dump }
 }
 
+/// An archive, or a part of one, which may be cut anywhere between two characters.
 package struct ArchiveParameters: Codable, Sendable {
-    package var archive: String
+    /// Of parts that `opsctl` sends: so small that escaping its quotes keeps the request within its bounds.
+    package static let partBytes = 16 << 20
 
-    package init(archive: String) { self.archive = archive }
+    package var archive: String
+    /// More parts come, on the same connection.
+    package var continues: Bool?
+
+    package init(archive: String, continues: Bool? = nil) {
+        self.archive = archive
+        self.continues = continues
+    }
 }
 
 /// What a look at everything that is kept has found.

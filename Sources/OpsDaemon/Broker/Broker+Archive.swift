@@ -1,6 +1,7 @@
 import ControlAPI
 import Glibc
 import NIOCore
+import NIOPosix
 import Registry
 
 /// An import on its way through the runtime.
@@ -38,6 +39,16 @@ extension Broker {
 
     // MARK: Import
 
+    /// Of archives on their way in, together.
+    private static let uploadBytesMax = 1 << 30
+
+    /// An archive whose last part has not come yet.
+    struct Upload {
+        let reader = RegistryArchiveReader()
+        /// Of all parts so far.
+        var byteCount = 0
+    }
+
     /// All of an archive or nothing: what the runtime has taken is given back if a later part is refused, by it or by the
     /// disk.
     func importArchive(_ pending: PendingCall) {
@@ -52,20 +63,51 @@ extension Broker {
                         reason: "'require-signature' is set",
                         suggestion: "register its objects with their signatures")))
         }
-        storage.parse(parameters.archive).whenComplete { [self] result in
-            do {
-                let archive = try result.get()
-                try checkConflicts(archive)
-                let job = RegistryImport(pending, archive)
-                importing = job
-                var book = RegistryBook()
-                book.apply(RegistryChange(put: archive.entries))
-                job.groups = book.restorable[...]
-                unstored.formUnion(archive.entries.map(\.id))
-                importNext(job)
-            } catch {
+        guard let connection = pending.client, isConnected(connection) else {
+            return pending.finish(Reply([:]))
+        }
+        let client = ObjectIdentifier(connection)
+        var upload = uploads[client] ?? Upload()
+        upload.byteCount += parameters.archive.utf8.count
+        let isLast = parameters.continues != true
+        uploads[client] = isLast ? nil : upload
+        guard
+            uploads.values.reduce(isLast ? upload.byteCount : 0, { $0 + $1.byteCount }) <= Self.uploadBytesMax
+        else {
+            uploads[client] = nil
+            return pending.finish(
+                Reply(
+                    Refusal(
+                        "too-long", errno: Int(EMSGSIZE), "the archive is too large",
+                        reason: "\(Self.uploadBytesMax >> 20) MiB may be on their way in at once")))
+        }
+        let reader = upload.reader
+        pool.runIfActive(eventLoop: loop) { () throws -> RegistryArchive? in
+            try reader.add(parameters.archive)
+            return try isLast ? reader.finish() : nil
+        }.whenComplete { [self] (result: Result<RegistryArchive?, any Error>) in
+            switch result {
+            case .success(let archive?): begin(archive, pending)
+            case .success(.none): pending.finish(Reply(RegistrationsReply([]).json))
+            case .failure(let error):
+                uploads[client] = nil
                 notStored(pending, error)
             }
+        }
+    }
+
+    private func begin(_ archive: RegistryArchive, _ pending: PendingCall) {
+        do {
+            try checkConflicts(archive)
+            let job = RegistryImport(pending, archive)
+            importing = job
+            var book = RegistryBook()
+            book.apply(RegistryChange(put: archive.entries))
+            job.groups = book.restorable[...]
+            unstored.formUnion(archive.entries.map(\.id))
+            importNext(job)
+        } catch {
+            notStored(pending, error)
         }
     }
 

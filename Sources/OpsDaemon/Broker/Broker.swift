@@ -51,6 +51,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     var retried: Set<UInt32> = []
     /// The one import that is under way.
     var importing: RegistryImport?
+    /// Archives whose last part has not come yet, by connection.
+    var uploads: [ObjectIdentifier: Upload] = [:]
     /// Registrations in use that are not stored yet: nobody has been told of them.
     var unstored: Set<UInt32> = []
     /// Changes that could not be stored and that the runtime is being rid of.
@@ -139,6 +141,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
         guard connections.removeValue(forKey: ObjectIdentifier(client)) != nil else { return }
         if let peer = client.peer, !rules.access.isUnlimited(peer.uid) { accounts.disconnect(peer.uid) }
         monitors[ObjectIdentifier(client)] = nil
+        uploads[ObjectIdentifier(client)] = nil
         abandonRuns(of: client)
         endTransient(of: client)
         abandonFollows(of: client)

@@ -62,11 +62,6 @@ final class Storage: Sendable {
 
     func verify() -> EventLoopFuture<RegistryVerification> { run { [keeper] in keeper.verify() } }
 
-    /// Takes an archive apart, where that holds up nobody.
-    func parse(_ archive: String) -> EventLoopFuture<RegistryArchive> {
-        run { try RegistryArchive(parsing: archive) }
-    }
-
     /// Succeeds when everything asked for before has been done.
     func drain() -> EventLoopFuture<Void> { run {} }
 

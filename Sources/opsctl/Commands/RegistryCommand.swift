@@ -43,8 +43,20 @@ struct RegistryImport: Verb {
 
     func perform() throws -> Outcome {
         let bytes = try readFile(file)
-        let reply: RegistrationsReply = try call(
-            .registryImport, ArchiveParameters(archive: String(decoding: bytes, as: UTF8.self)))
+        let client = try Client(path: global.socketPath)
+        var reply = RegistrationsReply([])
+        var start = 0
+        repeat {
+            var end = min(start + ArchiveParameters.partBytes, bytes.count)
+            // Not within a character, if it is text at all.
+            for _ in 0..<3 where end < bytes.count && bytes[end] & 0xc0 == 0x80 { end -= 1 }
+            let part = ArchiveParameters(
+                archive: String(decoding: bytes[start..<end], as: UTF8.self),
+                continues: end < bytes.count ? true : nil)
+            reply = try client.call(Call(Method.registryImport.rawValue, try JSONValue(encoding: part)))
+                .decode()
+            start = end
+        } while start < bytes.count
         return Outcome(
             .array(reply.registrations.map(\.json)),
             text: reply.registrations.map { Show.sentence("Imported", $0) }.joined(separator: "\n"))
