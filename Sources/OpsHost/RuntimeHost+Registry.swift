@@ -139,8 +139,11 @@ extension RuntimeHost {
     package func restore(
         _ parameters: RestoreParameters, object: [UInt8]? = nil
     ) throws(Refusal) -> HostResult {
-        runtime.reserveIDs(upTo: parameters.reserve, link: parameters.reserveLinks)
+        defer { restoring.registrationsChanged() }
         let bytes = try RuntimeHost.bytes(object, orIn: parameters.object)
+        if let trial = parameters.trial, let item = parameters.items.first {
+            return HostResult(try restore(bytes, parameters, item, on: trial).json)
+        }
         var reply = RestoreReply(restored: [], failures: [])
         // Together first, so that they share their data as they did; else one by one, to find out which one fails.
         let together = parameters.items.map(\.variable)
@@ -160,12 +163,25 @@ extension RuntimeHost {
                 }
             }
         }
-        let json: JSONValue = [
-            "restored": .array(reply.restored.map(\.json)),
-            "failures": .array(
-                reply.failures.map { ["id": .integer(Int64($0.id)), "error": $0.error.json] }),
-        ]
-        return HostResult(json)
+        return HostResult(reply.json)
+    }
+
+    /// Puts it in the place of another registration, as an update on trial has done before.
+    private func restore(
+        _ bytes: [UInt8], _ parameters: RestoreParameters, _ item: RestoreParameters.Item,
+        on trial: RestoreParameters.Trial
+    ) throws(Refusal) -> RestoreReply {
+        let end = ContinuousClock.now + (try Trials.duration(trial.leftS))
+        let options = LoadOptions(
+            maps: [item.variable], uid: parameters.uid, loadedAt: RuntimeHost.now)
+        return try refusing { () throws(OpsError) in
+            let object = try runtime.load(bytes, name: parameters.file ?? "object", options: options)
+            defer { try? runtime.close(object: object.id) }
+            let (_, info) = try runtime.update(
+                .id(trial.replaces), object: object.id, map: item.variable, newID: item.id, onTrial: true)
+            begin(Trials.Trial(fallback: trial.replaces, end: end), of: info.id)
+            return RestoreReply(restored: described([info]), failures: [])
+        }
     }
 
     private func restore(
@@ -196,5 +212,14 @@ extension RuntimeHost {
             throw Refusal("invalid", errno: 22, "'object' is not base64")
         }
         return bytes
+    }
+}
+
+extension RestoreReply {
+    fileprivate var json: JSONValue {
+        [
+            "restored": .array(restored.map(\.json)),
+            "failures": .array(failures.map { ["id": .integer(Int64($0.id)), "error": $0.error.json] }),
+        ]
     }
 }

@@ -22,6 +22,10 @@ package struct ParsedScenario: Sendable {
     package var needsObjects: Bool {
         scenario.controlNames.contains { !Scenario.builtinControls.contains($0) }
     }
+    /// Ops names of what is to be registered for it.
+    var registrationNames: Set<String> {
+        Set(scenario.controlNames).subtracting(Scenario.builtinControls)
+    }
     package var hasOpenControl: Bool { scenario.hasOpenControl }
     /// With `name` where it says `cc: $CC`.
     package func trying(_ name: String) -> ParsedScenario { ParsedScenario(scenario: scenario.trying(name)) }

@@ -16,6 +16,7 @@ package final class RuntimeHost: Sendable {
     let trials = Trials()
     /// Of each registration, in simulations that begin from now on.
     let budget = Mutex(ProgramBudget())
+    let restoring = RestoreGate()
     /// As given to `init`; for news that the runtime itself does not know of.
     let onEvent: @Sendable (HostEvent) -> Void
 

@@ -44,7 +44,8 @@ struct DurableFolder: Sendable {
         return names
     }
 
-    func read(_ name: String) throws(Failure) -> [UInt8] {
+    /// - Parameter limit: bytes from the start; nil: all.
+    func read(_ name: String, prefix limit: Int? = nil) throws(Failure) -> [UInt8] {
         let path = path(of: name)
         let descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW)
         guard descriptor >= 0 else { throw failure("open", path) }
@@ -54,7 +55,7 @@ struct DurableFolder: Sendable {
         guard status.st_mode & S_IFMT == S_IFREG else {
             throw Failure(errno: EINVAL, call: "open", path: path)
         }
-        var bytes = [UInt8](repeating: 0, count: Int(status.st_size))
+        var bytes = [UInt8](repeating: 0, count: min(Int(status.st_size), limit ?? .max))
         var offset = 0
         while offset < bytes.count {
             let count = bytes.withUnsafeMutableBytes { buffer in

@@ -120,6 +120,13 @@ package struct RegistryBook: Equatable, Sendable {
         package var uid: UInt32
         package var items: [RestoreParameters.Item]
         package var ids: [UInt32] { items.map(\.id) }
+
+        /// nil: nothing is left.
+        package func without(_ others: Set<UInt32>) -> Group? {
+            var group = self
+            group.items.removeAll { others.contains($0.id) }
+            return group.items.isEmpty ? nil : group
+        }
     }
 
     /// Entries in use, by object, in the order of their first ids.

@@ -41,7 +41,7 @@ package struct RegistryEntry: Equatable, Sendable {
 
 /// The one text of an entry, equal for equal entries: in manifests, in exports, and under the database's digests.
 extension RegistryEntry {
-    var json: JSONValue {
+    package var json: JSONValue {
         [
             "id": .integer(Int64(id)), "name": .string(registration.name),
             "variable": .optional(registration.variable),
@@ -54,7 +54,7 @@ extension RegistryEntry {
     }
 
     /// nil: it is no entry. Ids are at least 1, and the hash names a file, so it must look like one.
-    init?(json: JSONValue) {
+    package init?(json: JSONValue) {
         guard let id = json["id"]?.integer.flatMap({ UInt32(exactly: $0) }), id > 0,
             let name = json["name"]?.string, let type = json["kernel_struct_ops"]?.string,
             let opsName = json["ops_name"]?.string, let state = json["state"]?.string,

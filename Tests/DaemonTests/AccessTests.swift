@@ -31,6 +31,21 @@ struct AccessTests {
         #expect(try sandbox.opsctl(as: Self.member, group: Self.group, "register", object).status == 0)
     }
 
+    @Test func prioritiesAreForThoseWhoMayHaveThem() throws {
+        let sandbox = try sandbox("limits: {priority: 5}\n")
+        let scenario = try sandbox.file(
+            "s.yaml",
+            "{duration: 1s, links: {l: {rate: 1Mbit, delay: 1ms, buffer: 10p}},"
+                + " flows: [{name: a, cc: reno, path: [l], rtt: 10ms}]}")
+        chmod(scenario, 0o644)
+        for (priority, status) in [("5", Int32(0)), ("6", 1)] {
+            let run = try sandbox.opsctl(
+                as: Self.member, group: Self.group, "sim", "run", scenario, "--priority", priority)
+            #expect(run.status == status && (status == 0 || run.stderr.contains("'limits.priority'")))
+        }
+        #expect(try sandbox.opsctl("sim", "run", scenario, "--priority", "6").status == 0)
+    }
+
     @Test func contentsAreTheOwnersAndTheAdministrators() throws {
         let object = try Example.cubic.get()
         let sandbox = try sandbox()

@@ -6,8 +6,10 @@ import Testing
     @Test(arguments: [
         "", "# nothing but a comment\n", "group: adm\nhang-timeout: 2min\n",
         "limits: {objects: 1, memory: 4KiB, requests-per-second: 5}\n",
-        "budgets: {memory: 1MiB, faults: 1, fuel-per-call: 8Mi, fuel-per-second: 4Gi}\n",
+        "limits: {priority: -5}\nbudgets: {memory: 1MiB, faults: 1, fuel-per-call: 8Mi, fuel-per-second: 4Gi}\n",
         "budgets: {instructions-per-call: 1000000, instructions-per-second: 64Gi}\n",
+        "jobs: {workers: 1, queue: 0, wall-time: 12h, keep: 5, keep-for: 10min, keep-bytes: 1MiB}\n",
+        "jobs: {wall-time: none}\n",
         "policy:\n  - {user: root, helpers: [bpf_ktime_get_ns]}\n  - {user: 12345, kfuncs: []}\n",
     ])
     func accepts(_ text: String) throws {
@@ -33,6 +35,8 @@ import Testing
             "budgets:\n  fuel: 5\n",
             ":2:3: budgets 'fuel': unknown key; accepted: memory, faults, fuel-per-call"
         ),
+        ("jobs: {wall-time: 0s}\n", "jobs.wall-time '0s': not accepted; accepted: a time of 1s"),
+        ("jobs: {workers: 0}\n", ":1:17: jobs.workers '0'"),
         ("hang-timeout: 5\n", ":1:15: hang-timeout '5'"),
         ("trust-store: keys\n", "accepted: a path from the root"),
         ("policy: [{helpers: []}]\n", "policy[0]: 'user' is missing"),

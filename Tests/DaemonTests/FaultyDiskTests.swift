@@ -175,6 +175,60 @@ struct FaultyDiskTests {
         #expect(try change(sandbox, register(objects[0]))?.id ?? 0 > 2)
     }
 
+    @Test(
+        "each call of a job fails in turn: one that is refused is not there, one that was not comes to its end",
+        arguments: faults)
+    func keepsJobs(fault: Fault) throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state")
+        let disk = try FaultyDisk(state, in: sandbox.folder)
+        try sandbox.start("--state-dir", state.path, environment: disk.environment)
+        let scenario = """
+            duration: 1s
+            links: {l: {rate: 1Mbit, delay: 1ms, buffer: 10p}}
+            flows: [{name: a, cc: reno, path: [l], rtt: 10ms}]
+
+            """
+        let job = Call(Method.simulationRun.rawValue, ["scenario": .string(scenario), "detach": true])
+        func restart() throws {
+            kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+            sandbox.daemon?.waitUntilExit()
+            disk.heal()
+            try sandbox.start("--state-dir", state.path, environment: disk.environment)
+        }
+        var known: Set<Int64> = []
+        var refusals = 0
+        for call in 0... {
+            disk.fail(with: fault.error, after: call, count: fault.isOnce ? 1 : .max)
+            do {
+                let reply = try Client(path: sandbox.socket).call(job)
+                let id = try #require(reply["run"]?["id"]?.integer)
+                #expect(known.insert(id).inserted, "an id was given out again: \(id)")
+            } catch ClientError.refused(let refusal) {
+                refusals += 1
+                #expect(refusal.errno == Int(fault.error), "call \(call): \(refusal)")
+            }
+            let hasFailed = disk.failed > 0
+            if !fault.isOnce, hasFailed { try restart() } else { disk.heal() }
+            guard hasFailed else { break }
+        }
+        #expect(refusals > 0, "no call was refused")
+        try restart()
+        try sandbox.eventually("all jobs are done") {
+            let runs = try Client(path: sandbox.socket).call(Call(Method.simulationList.rawValue))["runs"]?
+                .array
+            let listed = Set((runs ?? []).compactMap { $0["id"]?.integer })
+            // Where every call fails from then on, what was refused may not even be removed again.
+            #expect(fault.isOnce ? listed == known : listed.isSuperset(of: known))
+            return (runs ?? []).allSatisfy { $0["state"]?.string == "done" }
+        }
+        for id in known {
+            let reply = try Client(path: sandbox.socket).call(
+                Call(Method.simulationResult.rawValue, ["id": .integer(id)]))
+            #expect(reply["result"]?["flows"]?.array?.count == 1)
+        }
+    }
+
     @Test("a daemon goes on on a disk that has become read-only, and starts on one")
     func servesFromAReadOnlyDisk() throws {
         let objects = try linked.get()

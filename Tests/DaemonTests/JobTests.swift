@@ -125,5 +125,79 @@ struct JobTests {
         sandbox.stop()
         try sandbox.start("--state-dir", sandbox.folder.path)
         #expect((try sandbox.opsctl("-j", "show").json()["result"] as? [Any])?.isEmpty == true)
+        // Why, that is still known.
+        let kept = try sandbox.opsctl("-j", "ejected").json()["result"] as? [[String: Any]]
+        #expect(kept.map { $0 as NSArray } == records.map { $0 as NSArray })
+    }
+
+    @Test func areBoundedAsConfigured() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        let config = try sandbox.file(
+            "opsd.yaml", "jobs: {workers: 1, queue: 1, wall-time: 1s, keep: 1}\n")
+        try sandbox.start("--config", config, "--state-dir", state)
+        let long = try scenario(sandbox, "long.yaml", duration: "86400s")
+        let (first, second) = (try start(sandbox, long), try start(sandbox, long))
+        let third = try sandbox.opsctl("sim", "run", "--detach", long)
+        #expect(third.status == 1 && third.stderr.contains("1 simulations wait already"), "\(third.stderr)")
+        try sandbox.eventually("both have taken too long") { try states(sandbox) == [second: "failed"] }
+        let result = try sandbox.opsctl("sim", "result", "id", "\(second)")
+        #expect(result.status == 1 && result.stderr.contains("'jobs.wall-time' is 1 s"), "\(result.stderr)")
+        #expect(
+            try sandbox.opsctl("sim", "result", "id", "\(first)").stderr.contains("no simulation with id"))
+        try sandbox.eventually("what is not kept is off the disk") {
+            try FileManager.default.contentsOfDirectory(atPath: state + "/runs") == ["\(second)"]
+        }
+        // A reload changes what holds for the next ones.
+        _ = try sandbox.file("opsd.yaml", "jobs: {workers: 1, queue: 0}\n")
+        kill(try #require(sandbox.daemon).processIdentifier, SIGHUP)
+        try sandbox.eventually("it is reloaded") { sandbox.log.contains("reloaded") }
+        _ = try start(sandbox, long)
+        #expect(try sandbox.opsctl("sim", "run", long).stderr.contains("0 simulations wait already"))
+    }
+
+    @Test func andTheirResultsOutliveTheDaemon() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        try sandbox.start("--state-dir", state)
+        let file = try scenario(sandbox, "short.yaml", duration: "5s")
+        let ids = try (0..<3).map { _ in try start(sandbox, file) }
+        let results = try ids.map { try sandbox.opsctl("-j", "sim", "watch", "id", "\($0)").stdout }
+        #expect(results.allSatisfy { $0.contains("\"ok\":true") })
+        try sandbox.eventually("results are on disk") {
+            try FileManager.default.contentsOfDirectory(atPath: state + "/runs").count == 3
+                && ids.allSatisfy {
+                    try String(contentsOfFile: state + "/runs/\($0)", encoding: .utf8).contains("ended_at")
+                }
+        }
+        let unfinished = try start(sandbox, try scenario(sandbox, "long.yaml", duration: "86400s"))
+        let before = try states(sandbox)
+        #expect(before[unfinished] == "running")
+        kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+        try sandbox.start("--state-dir", state)
+        // The job goes on, from its begin; the others are as they were.
+        try sandbox.eventually("the job goes on") { try states(sandbox) == before }
+        for (id, result) in zip(ids, results) {
+            #expect(try sandbox.opsctl("-j", "sim", "result", "id", "\(id)").stdout == result)
+        }
+        #expect(try start(sandbox, file) == unfinished + 1, "no id comes twice")
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "\(unfinished)").status == 0)
+        // It has not ended before the next event boundary, but it does not come back either.
+        kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+        sandbox.daemon?.waitUntilExit()
+
+        // One that is damaged costs itself only.
+        let (body, head) = (state + "/runs/\(ids[0])", state + "/runs/\(ids[1])")
+        var bytes = try Data(contentsOf: URL(filePath: body))
+        bytes[bytes.count - 5] ^= 1
+        try bytes.write(to: URL(filePath: body))
+        try Data("{\"record\":".utf8).write(to: URL(filePath: head))
+        try sandbox.start("--state-dir", state)
+        #expect(try sandbox.opsctl("sim", "result", "id", "\(ids[0])").stderr.contains("is damaged"))
+        #expect(try states(sandbox)[ids[1]] == nil)
+        #expect(sandbox.log.contains("'runs/\(ids[1])' is damaged; it was put aside"))
+        #expect(FileManager.default.fileExists(atPath: state + "/damaged/runs-\(ids[1])"))
+        #expect(try sandbox.opsctl("-j", "sim", "result", "id", "\(ids[2])").stdout == results[2])
+        #expect(try states(sandbox)[unfinished] == "cancelled")
     }
 }

@@ -94,6 +94,63 @@ struct LinkTests {
         #expect(try shown(sandbox).map { $0["state"] as? String } == ["READY", "FAILED"])
     }
 
+    /// Ops `tried`, whose windows grow by this.
+    private func tried(_ body: String) throws -> String {
+        try Example.compile(
+            "tried",
+            source: """
+                #include "vmlinux.h"
+                #include "bpf_helpers.h"
+                #include "tcp_helpers.h"
+                char licence[] SEC("license") = "GPL";
+                static int spin(__u32 i, void *data) { return 0; }
+                SEC("struct_ops/a") void OPS_PROG(a, struct sock *sk, __u32 ack, __u32 acked) { \(body) }
+                SEC("struct_ops/b") __u32 OPS_PROG(b, struct sock *sk) { return 2; }
+                SEC("struct_ops/c") __u32 OPS_PROG(c, struct sock *sk) { return 2; }
+                SEC(".struct_ops.link") struct tcp_congestion_ops tried = {
+                    .cong_avoid = (void *)a, .ssthresh = (void *)b, .undo_cwnd = (void *)c, .name = "tried",
+                };
+                """)
+    }
+
+    @Test("a trial goes on for its rest when the daemon is started again")
+    func trialOutlivesTheDaemon() throws {
+        let sandbox = try Sandbox()
+        let state = sandbox.folder.appending(path: "state").path
+        try sandbox.start("--state-dir", state)
+        #expect(try sandbox.opsctl("register", try tried("")).status == 0)
+        let old = try #require(try shown(sandbox).first?["id"] as? Int)
+        let endless = try tried("bpf_loop(1 << 23, spin, 0, 0); bpf_loop(1 << 23, spin, 0, 0);")
+        #expect(try sandbox.opsctl("update", "name", "tried", endless, "--trial", "600s").status == 0)
+        let new = try #require(try shown(sandbox).last?["id"] as? Int)
+        kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+        try sandbox.start("--state-dir", state)
+        try sandbox.eventually("it is on trial again") {
+            let trial = try shown(sandbox).first { $0["id"] as? Int == new }?["trial"] as? [String: Any]
+            return trial?["fallback"] as? Int == old && (trial?["left_s"] as? Double ?? 0) < 600
+        }
+        let scenario = try sandbox.file(
+            "s.yaml",
+            "{duration: 5s, links: {l: {rate: 10Mbit, delay: 1ms, buffer: 100p}},"
+                + " flows: [{name: a, cc: tried, path: [l], rtt: 10ms}]}")
+        #expect(try sandbox.opsctl("-j", "sim", "run", scenario).stdout.contains("\"kind\":\"faults\""))
+        for _ in 0..<2 {
+            #expect(try shown(sandbox).map { $0["id"] as? Int } == [old])
+            #expect(try shown(sandbox).first?["state"] as? String == "READY")
+            sandbox.stop()
+            try sandbox.start("--state-dir", state)
+        }
+
+        // One whose time ends while nobody is there.
+        #expect(try sandbox.opsctl("update", "name", "tried", endless, "--trial", "100ms").status == 0)
+        kill(try #require(sandbox.daemon).processIdentifier, SIGKILL)
+        usleep(200_000)
+        try sandbox.start("--state-dir", state)
+        let only = try #require(try shown(sandbox).first)
+        #expect(only["id"] as? Int != old && only["trial"] == nil && only["state"] as? String == "READY")
+        #expect(try FileManager.default.contentsOfDirectory(atPath: state + "/trials").isEmpty)
+    }
+
     @Test func updatesUnderALiveRun() throws {
         let sandbox = try Sandbox()
         try sandbox.start()

@@ -41,6 +41,14 @@ package enum JSONValue: Equatable, Sendable {
         if case .bool(let flag) = self { flag } else { nil }
     }
 
+    /// Of a number of either kind.
+    package var double: Double? {
+        switch self {
+        case .double(let number): number
+        case .integer(let number): Double(number)
+        default: nil
+        }
+    }
     package var array: [JSONValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }

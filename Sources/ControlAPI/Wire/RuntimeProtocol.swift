@@ -58,6 +58,8 @@ package enum RuntimeVerb: String, Sendable {
     case configure = "opsd.Configure"
     /// `RestoreParameters` → `RestoreReply`
     case restore = "opsd.Restore"
+    /// `{}` → `{}`: all that is to be restored has been.
+    case restored = "opsd.Restored"
     /// `{serial}` → `{}`: a request that nobody waits for any more.
     case cancel = "opsd.Cancel"
 }
@@ -178,19 +180,24 @@ package struct RestoreParameters: Codable, Sendable {
     /// Who registered it, and so pays.
     package var uid: UInt32
     package var items: [Item]
-    /// No id up to these is given out afterwards.
-    package var reserve: UInt32
-    package var reserveLinks: UInt32
+    /// The one item replaces another registration, on trial.
+    package var trial: Trial?
 
-    package init(
-        object: String = "", file: String?, uid: UInt32, items: [Item], reserve: UInt32, reserveLinks: UInt32
-    ) {
+    package struct Trial: Codable, Sendable {
+        package var replaces: UInt32
+        package var leftS: Double
+
+        package init(replaces: UInt32, leftS: Double) {
+            self.replaces = replaces
+            self.leftS = leftS
+        }
+    }
+
+    package init(object: String = "", file: String?, uid: UInt32, items: [Item]) {
         self.object = object
         self.file = file
         self.uid = uid
         self.items = items
-        self.reserve = reserve
-        self.reserveLinks = reserveLinks
     }
 }
 

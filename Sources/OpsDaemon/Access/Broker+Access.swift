@@ -23,6 +23,18 @@ extension Broker {
         }
     }
 
+    /// - Throws: EPERM for a priority that the caller may not ask for.
+    func admitPriority(_ pending: PendingCall) throws(Refusal) {
+        let wanted = pending.call.parameters["priority"]?.integer ?? 0
+        let highest = rules.configuration.limits.priority
+        guard pending.method == .simulationRun, wanted > highest,
+            !rules.access.isUnlimited(pending.peer.uid)
+        else { return }
+        throw Refusal(
+            limit: "priority", "uid \(pending.peer.uid) asks for a priority of \(wanted)", highest,
+            errno: EPERM)
+    }
+
     /// Looks at the object of a call as far as the broker does: it must be one, and its signature, where that matters, be
     /// somebody's whom we trust. Then goes on with it.
     func checkObject(
@@ -90,6 +102,7 @@ extension Broker {
                 memoryBytes: limits.memoryBytes),
             budgets: rules.configuration.budgets, unlimited: rules.access.unlimitedUIDs,
             policy: rules.configuration.policy, statistics: rules.configuration.statistics,
-            lastID: book.lastID, lastLinkID: book.lastLinkID)
+            lastID: max(book.lastID, importing?.archive.lastID ?? 0),
+            lastLinkID: max(book.lastLinkID, importing?.archive.lastLinkID ?? 0))
     }
 }

@@ -105,6 +105,8 @@ extension Broker {
             book.apply(RegistryChange(put: archive.entries))
             job.groups = book.restorable[...]
             unstored.formUnion(archive.entries.map(\.id))
+            // Its ids are not given to anybody else meanwhile.
+            supervisor.configure()
             importNext(job)
         } catch {
             notStored(pending, error)
@@ -133,10 +135,7 @@ extension Broker {
         guard importing === job, let connection = supervisor.connection else { return }
         guard let group = job.groups.popFirst() else { return keepImport(job) }
         let parameters = try? JSONValue(
-            encoding: RestoreParameters(
-                file: group.file, uid: group.uid, items: group.items,
-                reserve: max(book.lastID, job.archive.lastID),
-                reserveLinks: max(book.lastLinkID, job.archive.lastLinkID)))
+            encoding: RestoreParameters(file: group.file, uid: group.uid, items: group.items))
         connection.send(
             RuntimeVerb.restore.rawValue, parameters ?? [:], object: job.archive.objects[group.sha256]
         ) { [self] reply, _, _ in

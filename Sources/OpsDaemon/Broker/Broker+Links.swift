@@ -3,7 +3,7 @@ import Glibc
 import NIOCore
 import Registry
 
-/// Links and their owners: transient registrations, those who wait for an end, trials.
+/// Links and their owners: transient registrations, those who wait for an end.
 extension Broker {
     // MARK: Waiting
 
@@ -173,51 +173,7 @@ extension Broker {
         pending.finish(Reply((try? JSONValue(encoding: EjectionsReply(ejections: found))) ?? [:]))
     }
 
-    // MARK: Trials
-
-    /// The runtime has ejected a registration.
-    func ejected(_ ejection: EjectionRecord) {
-        let (id, restored) = (ejection.id, ejection.restored)
-        watch.note(ejection)
-        var change = RegistryChange(removed: book.entries[id] == nil ? [] : [id])
-        let fallback = watch.endTrial(of: id)
-        if restored != nil, let fallback {
-            putBack(fallback, in: &change)
-            watch.moveWaiting(from: id, to: fallback.entry.id)
-        } else {
-            registrationEnded(id, name: ejection.name, kind: "eject", reason: ejection.reason)
-        }
-        keepUnasked(change)
-    }
-
-    private func putBack(_ fallback: RegistrationWatch.Fallback, in change: inout RegistryChange) {
-        change.put.append(fallback.entry)
-        change.objects[fallback.entry.registration.objectSha256] = fallback.object
-    }
-
-    /// It stays: what it has replaced need not be kept any more.
-    func trialOver(_ id: UInt32) { _ = watch.endTrial(of: id) }
-
-    /// The runtime died: what was on trial is not tried again, and what it had replaced is restored.
-    func rollBackTrials(_ reason: String) {
-        for (id, fallback) in watch.fallbacks.sorted(by: { $0.key < $1.key }) {
-            _ = watch.endTrial(of: id)
-            let why = "rolled back to id \(fallback.entry.id): the runtime was \(reason) in its trial"
-            guard var entry = book.failing(id, reason: why, isQuarantined: true) else { continue }
-            // The link is the other one's again.
-            entry.registration.linkID = nil
-            var change = RegistryChange(put: [entry])
-            putBack(fallback, in: &change)
-            keepUnasked(change)
-            watch.moveWaiting(from: id, to: fallback.entry.id)
-            let registration = fallback.entry.registration
-            record(
-                HostEvent(
-                    "rollback", id: registration.id, name: registration.name,
-                    subsystem: registration.kernelStructOps, objectSha256: registration.objectSha256,
-                    reason: why, text: "\(registration.name) id \(id) is \(why)"), priority: .warning)
-        }
-    }
+    // MARK: Death of the runtime
 
     /// A new runtime knows nothing of transient registrations.
     func transientsDied(_ reason: String) {

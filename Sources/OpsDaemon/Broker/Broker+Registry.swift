@@ -18,14 +18,18 @@ extension Broker {
 
     /// Stores what has happened, whether or not it can be stored: an ejection, a quarantine, a registration that is no
     /// longer loaded. The book has it from now on; a disk that fails gets it later.
-    func keepUnasked(_ change: RegistryChange) {
-        guard !change.isEmpty else { return }
+    /// - Returns: fails if it is not on disk yet.
+    @discardableResult
+    func keepUnasked(_ change: RegistryChange) -> EventLoopFuture<Void> {
+        guard !change.isEmpty else { return loop.makeSucceededVoidFuture() }
         book.apply(change)
-        store(unasked: change)
+        return store(unasked: change)
     }
 
-    private func store(unasked change: RegistryChange) {
-        storage.commit(change).whenFailure { [self] error in
+    @discardableResult
+    private func store(unasked change: RegistryChange) -> EventLoopFuture<Void> {
+        let stored = storage.commit(change)
+        stored.whenFailure { [self] error in
             if debt.isEmpty {
                 journal.say(
                     "a change of the registry could not be stored, which is tried again: \(error)",
@@ -34,6 +38,7 @@ extension Broker {
             debt.ids.formUnion(change.removed + change.put.map(\.id))
             debt.objects.merge(change.objects) { $1 }
         }
+        return stored
     }
 
     /// Stores what the disk has not taken before, as the book has it by now. What a call is changing waits: the book has
@@ -74,14 +79,37 @@ extension Broker {
         }
         let replaced = change.removed.compactMap { book.entries[$0] }
         let held = hold(added, pending)
-        guard added.first?.trial != nil, let old = replaced.first else {
+        guard let new = added.first, new.trial != nil, let old = replaced.first else {
             return store(change, pending, reply, added: added, replaced: replaced, held: held)
         }
-        // Read before its registration goes from the disk, which may take it along.
-        storage.object(old.registration.objectSha256).whenComplete { [self, change] object in
-            store(
-                change, pending, reply, added: added, replaced: replaced, held: held,
-                fallback: RegistrationWatch.Fallback(entry: old, object: try? object.get()))
+        let death = supervisor.restarts
+        prepareTrial(of: new, old).whenComplete { [self, change] result in
+            let refusal: Refusal
+            switch result {
+            case .success(let object) where supervisor.restarts == death:
+                return store(
+                    change, pending, reply, added: added, replaced: replaced, held: held,
+                    fallback: RegistrationWatch.Fallback(entry: old, object: object))
+            case .success:
+                refusal = Refusal("runtime", errno: Int(EIO), "the runtime died, and the update with it")
+            case .failure(let error):
+                refusal = (error as? Refusal) ?? Refusal("io", errno: Int(EIO), "\(error)")
+            }
+            let end = { [self] in
+                records.remove(.trials, [new.id])
+                notStored(pending, refusal)
+                letGo(held)
+            }
+            // A runtime that was started meanwhile knows nothing of it.
+            guard supervisor.restarts == death else { return end() }
+            takeBack(added, restoring: replaced, since: death, done: end)
+        }
+    }
+
+    /// Reads and keeps what is being replaced on trial, before its registration goes from the disk, which may take it along.
+    private func prepareTrial(of new: Registration, _ old: RegistryEntry) -> EventLoopFuture<[UInt8]> {
+        storage.object(old.registration.objectSha256).flatMap { [self] object in
+            keepTrial(of: new, old, object: object).map { object }
         }
     }
 
@@ -112,6 +140,7 @@ extension Broker {
                 letGo(held)
             case .failure(let error):
                 takeBack(added, restoring: replaced, since: death) { [self] in
+                    if fallback != nil { records.remove(.trials, added.map(\.id)) }
                     unstored.subtract(hidden)
                     notStored(pending, error)
                     letGo(held)

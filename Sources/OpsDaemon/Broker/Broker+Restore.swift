@@ -14,7 +14,7 @@ extension Broker {
     /// daemon restores one by one what was marked, and leaves out what that happens with again and again.
     func restorePlan() -> [RuntimeSupervisor.RestorePlan] {
         restoredIDs = []
-        let groups = book.restorable
+        let groups = book.restorable.compactMap { $0.without(Set(keptTrials.keys)) }
         let suspects = groups.filter { group in group.ids.contains { interrupted[$0] != nil } }
         let others = groups.filter { group in !group.ids.contains { interrupted[$0] != nil } }
         var batches = suspects.map { [$0] }
@@ -40,7 +40,7 @@ extension Broker {
             ended = ids
         }
         lastMarked = ended
-        return plan
+        return plan + trialPlan()
     }
 
     /// Everything that can be is in use.
@@ -50,20 +50,21 @@ extension Broker {
     }
 
     /// What an earlier daemon left: FAILED ones get another chance, for this one may be a later version, or the disk mended.
-    func takeOver(_ book: RegistryBook, interrupted: [UInt32: Int]) {
-        self.book = book
+    func takeOver(interrupted: [UInt32: Int]) {
         self.interrupted = interrupted
         for var entry in book.failed where !entry.isQuarantined {
             entry.failure = nil
-            self.book.apply(RegistryChange(put: [entry]))
+            book.apply(RegistryChange(put: [entry]))
             retried.insert(entry.id)
         }
         let given = interrupted.filter { $0.value >= Self.attemptsMax }.keys.sorted()
         quarantine(given, because: "the daemon ended \(Self.attemptsMax) times while it was being restored")
     }
 
-    /// Whether all registrations that a call names are in use again, while others are not yet.
+    /// Whether a call can be answered while registrations are still being restored: all that it names are back, or it is
+    /// a simulation, which waits in the runtime for those that it names.
     func isAvailable(_ pending: PendingCall) -> Bool {
+        if pending.run != nil { return !supervisor.isWary }
         guard [.registryList, .registryDump].contains(pending.method),
             let selector: Selector = try? pending.call.parameters.decode(), !selector.isEmpty
         else { return false }
@@ -73,11 +74,10 @@ extension Broker {
 
     /// Reads the object; nil: it cannot be read, and its registrations are marked so.
     func restoreRequest(_ group: RegistryBook.Group) -> EventLoopFuture<RuntimeSupervisor.RestoreRequest?> {
-        storage.object(group.sha256).map { [self] object in
+        storage.object(group.sha256).map { object in
             let parameters = try? JSONValue(
                 encoding: RestoreParameters(
-                    file: group.file, uid: group.uid, items: group.items, reserve: book.lastID,
-                    reserveLinks: book.lastLinkID))
+                    file: group.file, uid: group.uid, items: group.items))
             return parameters.map { RuntimeSupervisor.RestoreRequest(parameters: $0, object: object) }
         }.flatMapErrorThrowing { [self] error in
             let reason = (error as? Refusal)?.reason ?? "\(error)"
@@ -89,6 +89,7 @@ extension Broker {
     func restored(_ reply: RestoreReply) {
         for registration in reply.restored {
             restoredIDs.insert(registration.id)
+            trialRestored(registration.id)
             if retried.remove(registration.id) != nil, let entry = book.entries[registration.id] {
                 keepUnasked(RegistryChange(put: [entry]))
             }
@@ -104,7 +105,8 @@ extension Broker {
         for failure in reply.failures { fail(failure.id, reason: failure.error.text) }
     }
 
-    private func fail(_ id: UInt32, reason: String) {
+    func fail(_ id: UInt32, reason: String) {
+        guard !trialNotRestored(id, reason) else { return }
         guard let entry = book.failing(id, reason: reason, isQuarantined: false) else { return }
         keepUnasked(RegistryChange(put: [entry]))
         let registration = entry.registration
@@ -125,7 +127,7 @@ extension Broker {
     }
 
     private func quarantine(_ ids: [UInt32], because reason: String) {
-        let entries = ids.compactMap {
+        let entries = ids.filter { !trialNotRestored($0, reason) }.compactMap {
             book.failing($0, reason: "quarantined: \(reason)", isQuarantined: true)
         }
         keepUnasked(RegistryChange(put: entries))

@@ -82,7 +82,14 @@ extension Broker {
 
     // MARK: Death
 
-    func runtimeDied(_ end: RuntimeEnd) {
+    /// What else than a restore it can have died of: of a run that its thread's crash tells of, or maybe of one beside it.
+    func otherCause(_ end: RuntimeEnd) -> RuntimeSupervisor.OtherCause {
+        if let request = end.request { return underWay[request]?.run == nil ? .none : .certain }
+        return underWay.values.contains { $0.run != nil } ? .possible : .none
+    }
+
+    /// - Parameter isRestoring: it was being filled, and so may have died of that, too.
+    func runtimeDied(_ end: RuntimeEnd, isRestoring: Bool) {
         let reason = end.text
         rollBackTrials(reason)
         transientsDied(reason)
@@ -101,7 +108,7 @@ extension Broker {
                 "restore", reason: "the runtime process was \(reason)\(work)",
                 text: "the runtime process was \(reason) and is restarted"), priority: .error)
         // A list that waits beside a run says nothing of it: listing runs nobody's code.
-        let workers = interrupted.count { $0.value.method != .registryList }
+        let workers = interrupted.count { $0.value.method != .registryList } + (isRestoring ? 1 : 0)
         let isAnyStuck = interrupted.contains { $0.value.isStuck }
         for (serial, pending) in interrupted {
             // A thread that crashes says what it worked on, and over what we killed it we know. A death that tells nothing

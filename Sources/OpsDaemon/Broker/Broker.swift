@@ -36,6 +36,8 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     let notifier: Notifier
     let supervisor: RuntimeSupervisor
     let storage: Storage
+    /// Beside the registry.
+    let records: RecordKeeper
     private(set) var rules: Rules
     private var accounts = ClientAccounts()
     private var turnstile = Turnstile()
@@ -62,7 +64,13 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     /// Registrations that are being changed, with the calls that wait for it.
     var changing: [UInt32: [PendingCall]] = [:]
     var watch = RegistrationWatch()
+    /// Trials of an earlier daemon, until they go on.
+    var keptTrials: [UInt32: KeptTrial] = [:]
     var runs: RunTable
+    /// Runs of which a record may still be on disk.
+    var forgottenRuns: Set<UInt32> = []
+    /// The highest id of which there is a record on disk.
+    var lastStoredRun: UInt32 = 0
     /// Calls that wait for a runtime.
     var queue: [PendingCall] = []
     /// Calls that the present runtime works on, by serial.
@@ -80,34 +88,43 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     var isStopping = false
 
     init(
-        _ rules: Rules, loop: any EventLoop, pool: NIOThreadPool, storage: Storage, journal: Journal,
-        notifier: Notifier
+        _ rules: Rules, loop: any EventLoop, pool: NIOThreadPool, storage: Storage, records: RecordKeeper,
+        journal: Journal, notifier: Notifier
     ) {
         self.rules = rules
         self.loop = loop
         self.pool = pool
         self.storage = storage
+        self.records = records
         self.journal = journal
         self.notifier = notifier
         let descriptors = DescriptorLimit.raise(to: 2 * Self.connectionsMax + Self.ownDescriptors)
         connectionsMax = min(Self.connectionsMax, max(1, (descriptors - Self.ownDescriptors) / 2))
-        runs = RunTable(policy: RunPolicy(runningMax: max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))))))
+        runs = RunTable(policy: rules.configuration.jobs)
         supervisor = RuntimeSupervisor(
             loop: loop, hangTimeoutSeconds: Int64(rules.configuration.hangTimeoutSeconds))
     }
 
     /// Starts the runtime; on the loop.
-    func start(book: RegistryBook, interrupted: [UInt32: Int]) {
-        takeOver(book, interrupted: interrupted)
+    func start(
+        book: RegistryBook, interrupted: [UInt32: Int], kept: [RecordKeeper.Kind: RecordFolder.Contents]
+    ) {
+        watch.onTrialEnd = { [unowned self] in records.remove(.trials, [$0]) }
+        self.book = book
+        takeOver(kept)
+        takeOver(interrupted: interrupted)
         supervisor.settings = { [unowned self] in runtimeSettings }
         supervisor.plan = { [unowned self] in restorePlan() }
         supervisor.onEvent = { [unowned self] in tell($0, serial: $1) }
         supervisor.onRestored = { [unowned self] in restored($0) }
         supervisor.onQuarantine = { [unowned self] in quarantine($0, reason: $1) }
-        supervisor.onDeath = { [unowned self] in runtimeDied($0) }
+        supervisor.onDeath = { [unowned self] in runtimeDied($0, isRestoring: $1) }
+        supervisor.otherCause = { [unowned self] in otherCause($0) }
+        supervisor.onRestoring = { [unowned self] in takeUpWaiting() }
         supervisor.onStuckRun = { [unowned self] in underWay[$0]?.isStuck = true }
         supervisor.onUp = { [unowned self] in runtimeIsUp() }
         supervisor.start()
+        startNextRuns()
         loop.scheduleRepeatedTask(initialDelay: .seconds(5), delay: .seconds(5)) { [unowned self] _ in
             let now = ContinuousClock.now
             for client in connections.values { client.checkPatience(now: now) }
@@ -118,8 +135,11 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     /// Takes over another configuration. Nothing that is under way, connected or registered is touched.
     func configure(_ rules: Rules) {
         self.rules = rules
+        runs.policy = rules.configuration.jobs
         supervisor.hangTimeoutSeconds = Int64(rules.configuration.hangTimeoutSeconds)
         supervisor.configure()
+        forget(runs.forgetOld(at: wallClock))
+        startNextRuns()
     }
 
     // MARK: Connections
@@ -190,7 +210,12 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
             requestMetrics.count(method, pending.age, isRefused: reply.error != nil)
             if pending.isInside { passTurnstile(after: pending) }
         }
-        do throws(Refusal) { try admit(method, peer) } catch { return refuse(pending, error) }
+        do throws(Refusal) {
+            try admit(method, peer)
+            try admitPriority(pending)
+        } catch {
+            return refuse(pending, error)
+        }
         checkObject(pending) { [self] in answer($0) }
     }
 
@@ -259,7 +284,12 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     // MARK: News
 
     /// Seconds since 1970.
-    var wallClock: Int64 { Int64(time(nil)) }
+    var wallClock: Int64 { Int64(wallTime) }
+    var wallTime: Double {
+        var now = timespec()
+        clock_gettime(CLOCK_REALTIME, &now)
+        return Double(now.tv_sec) + Double(now.tv_nsec) / 1e9
+    }
 
     /// Records a change of state: in the journal, with who asked for it and how long it took, and to monitors.
     func tell(_ event: HostEvent, serial: Int64?) {
@@ -290,6 +320,11 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
     func runtimeIsUp() {
         notifier.status(statusLine)
         hasRestored()
+        takeUpWaiting()
+    }
+
+    /// Calls that wait for a runtime; some of them will go on waiting.
+    private func takeUpWaiting() {
         let waiting = queue
         queue = []
         for pending in waiting { submit(pending) }

@@ -32,14 +32,17 @@ enum BrokerRole {
         let pool = NIOThreadPool(numberOfThreads: poolThreadCount)
         pool.start()
         let loop = group.next()
+        let records = RecordKeeper(directory: options.stateDirectory, loop: loop)
+        let kept = records.open()
+        for finding in kept.values.flatMap(\.findings).sorted() { found(finding, .warning, journal) }
         let broker = Broker(
-            rules, loop: loop, pool: pool, storage: Storage(keeper, loop: loop), journal: journal,
-            notifier: notifier)
+            rules, loop: loop, pool: pool, storage: Storage(keeper, loop: loop), records: records,
+            journal: journal, notifier: notifier)
         let server = try listen(listening, broker, group).wait()
         let scrapes = try MetricsServer.start(
             passed.metrics, options.metricsPath, rules.access.groupID, broker)
         loop.execute {
-            broker.start(book: book, interrupted: interrupted)
+            broker.start(book: book, interrupted: interrupted, kept: kept)
             BrokerRehearsal.run(pool: pool, threadCount: poolThreadCount)
             // However much there is to restore: a call that concerns what is not back yet waits for it.
             server.setOption(.autoRead, value: true).whenComplete { _ in server.read() }
@@ -68,11 +71,7 @@ enum BrokerRole {
         do throws(Refusal) {
             let store = try RegistryStore(directory: directory)
             let (book, report) = try store.open()
-            for finding in report.findings {
-                journal.record(
-                    HostEvent("restore", reason: finding, text: "state directory: \(finding)"),
-                    priority: report.hasLost ? .error : .warning)
-            }
+            for finding in report.findings { found(finding, report.hasLost ? .error : .warning, journal) }
             if let reason = report.readOnlyReason {
                 journal.record(
                     HostEvent(
@@ -84,6 +83,11 @@ enum BrokerRole {
         } catch {
             throw StartFailure([error.text, error.reason].compactMap { $0 }.joined(separator: ": "))
         }
+    }
+
+    private static func found(_ finding: String, _ priority: Journal.Priority, _ journal: Journal) {
+        journal.record(
+            HostEvent("restore", reason: finding, text: "state directory: \(finding)"), priority: priority)
     }
 
     /// Accepts nobody yet: connections wait in the kernel until the broker has begun.

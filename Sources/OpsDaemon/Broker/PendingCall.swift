@@ -26,7 +26,7 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     /// What the runtime is asked, if not what we were asked.
     var runtimeParameters: JSONValue?
 
-    init(_ call: Call, object: [UInt8]?, _ method: Method, peer: Peer, client: ClientConnection) {
+    init(_ call: Call, object: [UInt8]?, _ method: Method, peer: Peer, client: ClientConnection?) {
         self.call = call
         self.object = object
         self.method = method

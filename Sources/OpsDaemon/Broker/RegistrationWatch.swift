@@ -26,13 +26,23 @@ struct RegistrationWatch {
     /// By the id of what is on trial.
     private(set) var fallbacks: [UInt32: Fallback] = [:]
 
-    /// The latest, oldest first.
-    private(set) var ejections: [EjectionRecord] = []
+    /// Told when a trial ends because its registration does, or is replaced.
+    var onTrialEnd: (UInt32) -> Void = { _ in }
+
+    /// The latest, oldest first, with the numbers under which they are kept.
+    private var numbered: [(number: UInt32, ejection: EjectionRecord)] = []
     private static let ejectionsMax = 64
 
-    mutating func note(_ ejection: EjectionRecord) {
-        ejections.append(ejection)
-        if ejections.count > Self.ejectionsMax { ejections.removeFirst() }
+    var ejections: [EjectionRecord] { numbered.map(\.ejection) }
+    var lastEjectionNumber: UInt32 = 0
+
+    /// - Returns: the numbers of those that are too many.
+    mutating func note(_ ejection: EjectionRecord, number: UInt32) -> [UInt32] {
+        numbered.append((number, ejection))
+        lastEjectionNumber = max(lastEjectionNumber, number)
+        let surplus = numbered.prefix(max(0, numbered.count - Self.ejectionsMax)).map(\.number)
+        numbered.removeFirst(surplus.count)
+        return surplus
     }
 
     mutating func wait(_ pending: PendingCall, for id: UInt32) { waiting[id, default: []].append(pending) }
@@ -48,11 +58,13 @@ struct RegistrationWatch {
 
     mutating func beginTrial(of id: UInt32, instead fallback: Fallback) { fallbacks[id] = fallback }
 
+    mutating func setFallbackObject(_ object: [UInt8], of id: UInt32) { fallbacks[id]?.object = object }
+
     mutating func endTrial(of id: UInt32) -> Fallback? { fallbacks.removeValue(forKey: id) }
 
     /// A link has moved: who waits for its end, or owns it, goes along. A trial of the old one is over.
     mutating func move(from old: UInt32, to new: Registration) {
-        fallbacks[old] = nil
+        if fallbacks.removeValue(forKey: old) != nil { onTrialEnd(old) }
         if let calls = waiting.removeValue(forKey: old) { waiting[new.id, default: []] += calls }
         if let entry = transient.removeValue(forKey: old) {
             transient[new.id] = Transient(registration: new, owner: entry.owner)
@@ -66,7 +78,7 @@ struct RegistrationWatch {
     /// It is not attached any more.
     /// - Returns: the calls to be answered with that.
     mutating func end(_ end: RegistrationEnd) -> [(PendingCall, Reply)] {
-        fallbacks[end.id] = nil
+        if fallbacks.removeValue(forKey: end.id) != nil { onTrialEnd(end.id) }
         let told = (try? JSONValue(encoding: end)) ?? [:]
         var answers = (waiting.removeValue(forKey: end.id) ?? []).map { ($0, Reply(["end": told])) }
         guard let owner = transient.removeValue(forKey: end.id)?.owner else { return answers }

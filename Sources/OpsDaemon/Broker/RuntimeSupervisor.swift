@@ -30,7 +30,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     /// Ids of the groups that the runtime has been asked for, oldest first. It works on the first one: it takes them in this
     /// order, and gets the next object when it has answered.
     private var asked: [[UInt32]] = []
-    /// What was being restored when the last runtime was killed from outside, which tells nothing of it the first time.
+    /// What was being restored when the last runtime died, which tells nothing of it the first time: somebody has killed it,
+    /// or it simulated, too.
     private var suspectIDs: [UInt32] = []
     private var isPingUnanswered = false
     /// What ops of congestion controls have cost, as of the latest answer to a ping.
@@ -54,7 +55,13 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     var onRestored: (RestoreReply) -> Void = { _ in }
     /// What was being restored when the runtime died.
     var onQuarantine: ([UInt32], String) -> Void = { _, _ in }
-    var onDeath: (RuntimeEnd) -> Void = { _ in }
+    /// Also whether it was being filled.
+    var onDeath: (RuntimeEnd, Bool) -> Void = { _, _ in }
+    /// What else the runtime may have died of than what was being restored.
+    var otherCause: (RuntimeEnd) -> OtherCause = { _ in .none }
+    enum OtherCause { case none, possible, certain }
+    /// It takes requests that need not wait for what is restored.
+    var onRestoring: () -> Void = {}
     /// The runtime is about to be killed over this run, by serial.
     var onStuckRun: (Int64) -> Void = { _ in }
     var onUp: () -> Void = {}
@@ -77,6 +84,9 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         self.hangTimeoutSeconds = hangTimeoutSeconds
     }
 
+    /// It is not known why the last runtime died while it was being filled: this one does nothing else meanwhile.
+    var isWary: Bool { !suspectIDs.isEmpty }
+
     var pid: Int32? { phase == .up ? connection?.process.pid : nil }
 
     func start() {
@@ -90,12 +100,14 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         self.connection = connection
         connection.onEvent = { [weak self] in self?.onEvent($0, $1) }
         connection.onDeath = { [weak self] in self?.died($0) }
-        phase = .restoring
         connection.start(on: loop).whenComplete { result in
+            guard self.connection === connection, self.phase == .down else { return }
             switch result {
             case .success:
+                self.phase = .restoring
                 self.configure()
                 self.ping()
+                self.onRestoring()
                 self.toRestore = self.plan()[...]
                 self.restoreMore()
             case .failure: connection.signal(SIGKILL)
@@ -132,6 +144,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         }
         // What could not be read may have ended the last group in here.
         guard groupsUnderWay == 0, phase == .restoring else { return }
+        connection.send(RuntimeVerb.restored.rawValue, [:]) { _, _, _ in }
         phase = .up
         suspectIDs = []
         onUp()
@@ -146,16 +159,19 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         guard phase != .stopped else { return }
         connection?.close()
         connection = nil
+        let wasRestoring = phase == .restoring
         phase = .down
         isPingUnanswered = false
         restarts += 1
-        let restoringIDs = isRenewed ? [] : asked.first ?? []
+        // Before calls are taken back from the dead runtime.
+        let otherCause = otherCause(end)
+        let restoringIDs = isRenewed || otherCause == .certain ? [] : asked.first ?? []
         isRenewed = false
         asked = []
         groupsUnderWay = 0
-        onDeath(end)
+        onDeath(end, wasRestoring)
         if !restoringIDs.isEmpty {
-            if end.isFromOutside, !hasHung, suspectIDs != restoringIDs {
+            if end.isFromOutside || otherCause == .possible, !hasHung, suspectIDs != restoringIDs {
                 suspectIDs = restoringIDs
             } else {
                 onQuarantine(restoringIDs, end.text)

@@ -24,7 +24,7 @@ struct Shutdown {
             guard broker.isIdle && broker.answerBytes == 0 || ContinuousClock.now > deadline else { return }
             task.cancel()
             broker.supervisor.stop()
-            broker.storage.drain().whenComplete { _ in end() }
+            broker.storage.drain().and(broker.records.drain()).whenComplete { _ in end() }
         }
     }
 

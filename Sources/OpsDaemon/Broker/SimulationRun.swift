@@ -1,25 +1,53 @@
 import ControlAPI
+import NIOCore
 
 /// One run of a scenario, a job: known by its id until it is forgotten, whoever asked for it.
 final class SimulationRun: @unchecked Sendable {  // Confined to the broker's loop.
     var status: RunStatus
+    let uid: UInt32
     /// The call to run it, which is answered with the result if it is not detached; nil once it is over.
     fileprivate(set) var call: PendingCall?
+    /// nil: there is none, or it is kept on disk alone.
     var result: JSONValue?
     var failure: Refusal?
+    /// It is the daemon's, and not a connection's.
+    var isJob = false
+    /// A job that is not on disk yet: it is not begun, and nobody knows its id.
+    var isHeld = false
+    /// Whoever asks how a job has ended is told once this is over; nil: it is.
+    var storing: EventLoopFuture<Void>?
     /// Registrations whose programs it runs.
     var uses: [UInt32] = []
     var isCancelled = false
+    /// Ends it when it has taken too long.
+    var alarm: Scheduled<Void>?
+    var wallTimeSeconds = 0
+    var isTooLate = false
     /// Calls that watch it.
     var watchers: [PendingCall] = []
-    fileprivate(set) var ended: ContinuousClock.Instant?
-    /// About what its result takes in memory.
+    /// Seconds since 1970; nil: it is not over.
+    fileprivate(set) var endedAt: Int64?
+    /// About what its result takes; while it is not over, its parameters.
     fileprivate(set) var byteCount = 0
+
+    /// Of the scenarios of one uid's jobs that are not over: they are kept whoever is still connected.
+    static let jobBytesMax = 64 << 20
 
     init(id: UInt32, call: PendingCall, scenario: String, priority: Int) {
         self.call = call
+        uid = call.peer.uid
+        byteCount = call.call.parameters.estimatedByteCount
         status = RunStatus(id: id, scenario: scenario, state: "queued", atS: 0, durationS: 0)
         status.priority = priority
+    }
+
+    /// One that an earlier daemon has finished.
+    init(kept header: RunHeader, byteCount: Int) {
+        status = header.status
+        uid = header.uid
+        failure = header.failure
+        endedAt = header.endedAt
+        self.byteCount = byteCount
     }
 
     var isQueued: Bool { status.state == "queued" }
@@ -27,60 +55,64 @@ final class SimulationRun: @unchecked Sendable {  // Confined to the broker's lo
     var isOver: Bool { !isQueued && !isRunning }
 }
 
-/// Which finished runs are kept, and how many go on at once.
-struct RunPolicy: Sendable {
-    /// As many as there are processors: more would only share them.
-    var runningMax: Int
-    var queuedMax = 4096
-    /// Finished ones; the oldest goes first.
-    var keptMax = 128
-    var keptFor = Duration.seconds(24 * 3600)
-    /// Of all results together.
-    var keptBytesMax = 256 << 20
-}
-
 /// Runs by id: those that wait, by priority and age; those that go on; and the newest finished ones with their results.
 struct RunTable {
     private(set) var runs: [SimulationRun] = []
-    let policy: RunPolicy
-    private var lastID: UInt32 = 0
+    var policy: Configuration.Jobs
+    var lastID: UInt32 = 0
 
-    init(policy: RunPolicy) { self.policy = policy }
+    init(policy: Configuration.Jobs) { self.policy = policy }
 
     var runningCount: Int { runs.count { $0.isRunning } }
     var queuedCount: Int { runs.count { $0.isQueued } }
 
-    mutating func add(_ call: PendingCall, scenario: String, priority: Int) -> SimulationRun {
+    /// One more may wait, or go on at once.
+    var hasRoom: Bool {
+        queuedCount < policy.queue || queuedCount == 0 && runningCount < policy.workers
+    }
+
+    mutating func nextID() -> UInt32 {
         lastID += 1
-        let run = SimulationRun(id: lastID, call: call, scenario: scenario, priority: priority)
-        runs.append(run)
-        return run
+        return lastID
+    }
+
+    mutating func add(_ run: SimulationRun) { runs.append(run) }
+
+    mutating func drop(_ run: SimulationRun) { runs.removeAll { $0 === run } }
+
+    /// Of the parameters of jobs that are not over.
+    func jobByteCount(of uid: UInt32) -> Int {
+        runs.reduce(0) { $0 + ($1.isJob && $1.uid == uid && !$1.isOver ? $1.byteCount : 0) }
     }
 
     /// The one that is next, if there is room for it: of the highest priority the oldest.
     var next: SimulationRun? {
-        guard runningCount < policy.runningMax else { return nil }
+        guard runningCount < policy.workers else { return nil }
         var best: SimulationRun?
-        for run in runs where run.isQueued && (run.status.priority ?? 0) > (best?.status.priority ?? .min) {
+        for run in runs
+        where run.isQueued && !run.isHeld && (run.status.priority ?? 0) > (best?.status.priority ?? .min) {
             best = run
         }
         return best
     }
 
-    /// Forgets what the policy does not keep. - Parameter run: has just ended.
-    mutating func keep(_ run: SimulationRun) {
-        run.ended = .now
+    /// - Parameters:
+    ///   - run: has just ended.
+    ///   - now: seconds since 1970.
+    mutating func end(_ run: SimulationRun, at now: Int64) {
+        run.endedAt = now
         run.call = nil
         run.byteCount = run.result?.estimatedByteCount ?? 0
-        forgetOld()
     }
 
-    mutating func forgetOld() {
-        let now = ContinuousClock.now
+    /// Forgets what the policy does not keep. - Returns: the ids.
+    mutating func forgetOld(at now: Int64) -> [UInt32] {
         var kept = 0
         var bytes = 0
         // From the newest end on: whatever comes after the last one that fits goes.
-        let finished = runs.filter(\.isOver).sorted { ($0.ended ?? now) > ($1.ended ?? now) }
+        let finished = runs.filter(\.isOver).sorted {
+            ($0.endedAt ?? now, $0.status.id) > ($1.endedAt ?? now, $1.status.id)
+        }
         var forgotten: Set<UInt32> = []
         for run in finished {
             kept += 1
@@ -88,12 +120,13 @@ struct RunTable {
             // The newest one is kept however large it is: somebody may be about to ask for it.
             let isKept =
                 kept == 1
-                || kept <= policy.keptMax && bytes <= policy.keptBytesMax
-                    && now - (run.ended ?? now) <= policy.keptFor
+                || kept <= policy.keep && bytes <= policy.keepBytes
+                    && now - (run.endedAt ?? now) <= Int64(policy.keepSeconds)
             if !isKept { forgotten.insert(run.status.id) }
         }
-        guard !forgotten.isEmpty else { return }
+        guard !forgotten.isEmpty else { return [] }
         runs.removeAll { forgotten.contains($0.status.id) }
+        return forgotten.sorted()
     }
 
     subscript(id: UInt32) -> SimulationRun? { runs.first { $0.status.id == id } }

@@ -1,4 +1,5 @@
 import ControlAPI
+import Glibc
 
 /// What an operator can set, with what holds where nothing is said. opsd.yaml(5) explains each key.
 struct Configuration: Equatable, Sendable {
@@ -10,6 +11,7 @@ struct Configuration: Equatable, Sendable {
     var limits = Limits()
     /// Of each registration.
     var budgets = RuntimeSettings.Budgets()
+    var jobs = Jobs()
     /// Objects without a valid signature are refused.
     var requiresSignature = false
     var trustStore = "/etc/opsd/trusted.d"
@@ -24,14 +26,31 @@ struct Configuration: Equatable, Sendable {
         var maps = 4096
         var memoryBytes = 64 << 20
         var simulations = 16
+        /// The highest that one may have.
+        var priority = 100
         var connections = 64
         var requestsPerSecond = 200
     }
 }
 
 extension Configuration {
+    /// How simulations are run, and which finished ones are kept.
+    struct Jobs: Equatable, Sendable {
+        /// That go on at once; as many as there are processors: more would only share them.
+        var workers = max(1, Int(sysconf(CInt(_SC_NPROCESSORS_ONLN))))
+        /// That wait.
+        var queue = 4096
+        /// How long one may take; nil: as long as it needs.
+        var wallTimeSeconds: Int?
+        /// Finished ones; the oldest goes first.
+        var keep = 128
+        var keepSeconds = 24 * 3600
+        /// Of all results together.
+        var keepBytes = 256 << 20
+    }
+
     private enum Key: String, CaseIterable {
-        case group, limits, budgets, policy, statistics
+        case group, limits, budgets, jobs, policy, statistics
         case hangTimeout = "hang-timeout"
         case requireSignature = "require-signature"
         case trustStore = "trust-store"
@@ -44,6 +63,7 @@ extension Configuration {
             case .budgets: try budgets.apply(value)
             case .group: group = try value.name()
             case .hangTimeout: hangTimeoutSeconds = try value.seconds(1...86400)
+            case .jobs: try jobs.apply(value)
             case .limits: try limits.apply(value)
             case .requireSignature: requiresSignature = try value.boolean()
             case .trustStore: trustStore = try value.absolutePath()
@@ -57,7 +77,7 @@ extension Configuration {
 
 extension Configuration.Limits {
     private enum Key: String, CaseIterable {
-        case objects, programs, maps, memory, simulations, connections
+        case objects, programs, maps, memory, simulations, priority, connections
         case requestsPerSecond = "requests-per-second"
     }
 
@@ -69,8 +89,31 @@ extension Configuration.Limits {
             case .maps: maps = try value.integer(0...1_000_000)
             case .memory: memoryBytes = try value.size()
             case .simulations: simulations = try value.integer(0...1_000_000)
+            case .priority: priority = try value.integer(-1_000_000...1_000_000)
             case .connections: connections = try value.integer(1...4096)
             case .requestsPerSecond: requestsPerSecond = try value.integer(1...1_000_000)
+            }
+        }
+    }
+}
+
+extension Configuration.Jobs {
+    private enum Key: String, CaseIterable {
+        case workers, queue, keep
+        case wallTime = "wall-time"
+        case keepFor = "keep-for"
+        case keepBytes = "keep-bytes"
+    }
+
+    mutating func apply(_ node: ConfigurationNode) throws(ConfigurationError) {
+        for (key, value) in try node.members(Key.self) {
+            switch key {
+            case .workers: workers = try value.integer(1...1024)
+            case .queue: queue = try value.integer(0...1_000_000)
+            case .wallTime: wallTimeSeconds = try value.secondsOrNone(1...31_536_000)
+            case .keep: keep = try value.integer(1...100_000)
+            case .keepFor: keepSeconds = try value.seconds(1...31_536_000)
+            case .keepBytes: keepBytes = try value.size()
             }
         }
     }

@@ -116,13 +116,22 @@ struct ConfigurationNode {
     }
 
     func seconds(_ range: ClosedRange<Int>) throws(ConfigurationError) -> Int {
-        try read("a time of \(range.lowerBound)s to \(range.upperBound)s: 30s, 2min") { text in
-            let units = [("min", 60), ("s", 1)]
-            guard let (unit, factor) = units.first(where: { text.hasSuffix($0.0) }),
-                let number = Int(text.dropLast(unit.count)), (0...1_000_000).contains(number)
-            else { return nil }
-            return range.contains(number * factor) ? number * factor : nil
-        }
+        let accepted = "a time of \(range.lowerBound)s to \(range.upperBound)s: 30s, 2min, 12h"
+        return try read(accepted) { Self.seconds($0, range) }
+    }
+
+    /// - Returns: nil for `none`.
+    func secondsOrNone(_ range: ClosedRange<Int>) throws(ConfigurationError) -> Int? {
+        if node.scalar?.string == "none" { return nil }
+        return try seconds(range)
+    }
+
+    private static func seconds(_ text: String, _ range: ClosedRange<Int>) -> Int? {
+        let units = [("min", 60), ("s", 1), ("h", 3600)]
+        guard let (unit, factor) = units.first(where: { text.hasSuffix($0.0) }),
+            let number = Int(text.dropLast(unit.count)), (0...1_000_000_000).contains(number)
+        else { return nil }
+        return range.contains(number * factor) ? number * factor : nil
     }
 
     // MARK: Collections

@@ -27,6 +27,7 @@ final class RuntimeServer {
         host = try RuntimeHost(onEvent: { event in
             writer.send(.event(event, serial: WorkThread.currentSerial))
         })
+        host.restoreBegins()
         control = WorkThread(name: "control")
         query = WorkThread(name: "query")
         simulations = SimulationThreads(host: host, writer: writer)
@@ -78,6 +79,9 @@ final class RuntimeServer {
                 throw SystemFailure("a request of the broker", errno: EPROTO)
             }
             host.configure(settings)
+            writer.answer(request.serial, [:])
+        case RuntimeVerb.restored.rawValue:
+            host.restoreEnded()
             writer.answer(request.serial, [:])
         case Method.simulationRun.rawValue:
             simulations.start(request)

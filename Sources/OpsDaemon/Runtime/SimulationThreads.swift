@@ -55,6 +55,7 @@ final class SimulationThreads: Sendable {
             let parameters: RunParameters = try RuntimeHost.decode(request.parameters)
             let scenario = try host.scenario(
                 parameters.scenario, file: parameters.file ?? "scenario", files: parameters.files ?? [:])
+            host.awaitRegistrations(of: scenario) { isCancelled(request.serial) }
             report(request, scenario)
             let last = Mutex(ContinuousClock.now)
             let result = try host.simulate(

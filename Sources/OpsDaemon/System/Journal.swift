@@ -44,7 +44,7 @@ struct Journal: Sendable {
         add("OPS_DURATION_US", event.durationUs)
         add("OPS_SIGNER", event.signer)
         add("OPS_PEER_UID", peer?.uid)
-        add("OPS_PEER_PID", peer?.pid)
+        add("OPS_PEER_PID", peer.flatMap { $0.pid == 0 ? nil : $0.pid })
         if peer?.hasExited == true { add("OPS_PEER_STATE", "exited") }
         send(fields, text: event.text)
     }

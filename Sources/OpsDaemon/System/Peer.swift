@@ -25,6 +25,11 @@ struct Peer: Sendable {
         if pidfd >= 0 { process = PeerProcess(owning: pidfd) }
     }
 
+    /// Somebody whose connection ended with an earlier daemon, and whose job goes on.
+    init(uid: UInt32) {
+        (self.uid, gid, pid, groups) = (uid, 0, 0, [])
+    }
+
     /// The process that connected has ended: another one speaks for it, and its pid may be somebody else's by now.
     var hasExited: Bool { process?.hasExited ?? false }
 }

@@ -124,6 +124,7 @@ final class CrashClient: @unchecked Sendable {  // One thread at a time: `work`,
     /// - Returns: false once the connection is lost.
     private func step(_ client: Client) -> Bool {
         if random.next() % 8 == 0 { return stepTransient() }
+        if random.next() % 8 == 0 { return beginJob(client) }
         let index = Int(random.next() % UInt64(units.count))
         guard case .items(let items) = units[index].expected else {
             // In doubt until the next check.
@@ -223,6 +224,64 @@ final class CrashClient: @unchecked Sendable {  // One thread at a time: `work`,
         } catch {
             guard case .refused(let refusal) = error else { return false }
             if refusal.code != "runtime" { fail("a simulation of \(name): \(refusal)") }
+        }
+        return true
+    }
+
+    // MARK: Jobs
+
+    /// All of them are the same run, which is deterministic.
+    private static let job = Call(
+        Method.simulationRun.rawValue,
+        [
+            "scenario": """
+            duration: 2s
+            links: {b: {rate: 10Mbit, delay: 10ms, buffer: 1bdp}}
+            flows: [{name: a, cc: cubic, path: [b], rtt: 20ms}]
+
+            """, "detach": true,
+        ])
+
+    /// That were acknowledged since the last check.
+    private var jobs: [Int64] = []
+    private var lastJob: Int64 = 0
+    private var jobResult: JSONValue?
+
+    private func beginJob(_ client: Client) -> Bool {
+        do throws(ClientError) {
+            let reply = try client.call(Self.job)
+            guard let id = reply["run"]?["id"]?.integer else {
+                fail("a job without an id: \(reply)")
+                return true
+            }
+            if id <= lastJob { fail("an id of a job no higher than \(lastJob): \(id)") }
+            lastJob = max(lastJob, id)
+            jobs.append(id)
+            counts["acknowledged job", default: 0] += 1
+        } catch {
+            guard case .refused(let refusal) = error else { return false }
+            if !(isDiskFaulty && isOfDisk(refusal)) { fail("a job: \(refusal)") }
+        }
+        return true
+    }
+
+    /// Every job that was acknowledged comes to its end, with the one result.
+    /// - Returns: false while one is under way.
+    func checkJobs(_ client: Client, _ round: String) throws -> Bool {
+        while let id = jobs.last {
+            do throws(ClientError) {
+                let result = try client.call(
+                    Call(Method.simulationResult.rawValue, ["id": .integer(id)]))["result"]
+                if let jobResult, result != jobResult { fail("\(round): job \(id) has another result") }
+                jobResult = result
+                counts["job with its result", default: 0] += 1
+            } catch {
+                guard case .refused(let refusal) = error else { throw error }
+                if refusal.code == "busy" { return false }
+                // Two runtimes died while they worked on it.
+                if refusal.code != "runtime" { fail("\(round): job \(id): \(refusal)") }
+            }
+            jobs.removeLast()
         }
         return true
     }

@@ -4,7 +4,7 @@ import Synchronization
 import Testing
 
 /// The daemon, its runtime or both are killed at random moments while clients register, update, unregister, detach,
-/// register for a while, and simulate; some of those moments lie in a start-up or in a restore.
+/// register for a while, simulate, and leave jobs; some of those moments lie in a start-up or in a restore.
 ///
 /// `OPSD_CRASH_ROUNDS` rounds (30), from the seed `OPSD_CRASH_SEED` (a new one each time; it is printed).
 /// `OPSD_TEST_BINARIES` names a folder of other builds of the programs.
@@ -30,6 +30,8 @@ private final class CrashRounds {
     private var random: SplitMix
     private let sandbox: Sandbox
     private let state: URL
+    /// As many runs are kept as a round can make.
+    private let configuration: String
     private let clients: [CrashClient]
     private let disk: FaultyDisk?
     private var ids = SeenIDs()
@@ -48,10 +50,15 @@ private final class CrashRounds {
         let sandbox = try Sandbox()
         self.sandbox = sandbox
         state = sandbox.folder.appending(path: "state")
+        configuration = try sandbox.file("opsd.yaml", "jobs: {keep: 10000, keep-bytes: 1GiB}\n")
         disk = isDiskFaulty ? try FaultyDisk(state, in: sandbox.folder) : nil
         clients = try (0..<3).map {
             try CrashClient(number: $0, socket: sandbox.socket, seed: seed, isDiskFaulty: isDiskFaulty)
         }
+    }
+
+    private func start() throws {
+        try sandbox.start("--config", configuration, "--state-dir", state.path, environment: environment)
     }
 
     private var environment: [String: String] {
@@ -61,7 +68,7 @@ private final class CrashRounds {
 
     func run() throws {
         print("crash test: \(rounds) rounds, OPSD_CRASH_SEED=\(seed)")
-        try sandbox.start("--state-dir", state.path, environment: environment)
+        try start()
         while round < rounds, !clients.contains(where: \.hasFailed) {
             round += 1
             let victims = ["broker", "runtime", "both"][Int(random.next() % 3)]
@@ -70,7 +77,7 @@ private final class CrashRounds {
                 try noteCommit()
                 if random.next() % 2 == 0 { try killInStartUp() }
                 disk?.heal()
-                try sandbox.start("--state-dir", state.path, environment: environment)
+                try start()
             }
             disk?.heal()
             if random.next() % 3 == 0 { try killInRestore() }
@@ -127,7 +134,8 @@ private final class CrashRounds {
     }
 
     private func killInStartUp() throws {
-        let daemon = try sandbox.launch(["--state-dir", state.path], environment: environment)
+        let daemon = try sandbox.launch(
+            ["--config", configuration, "--state-dir", state.path], environment: environment)
         usleep(UInt32(random.next() % (random.next() % 2 == 0 ? 20_000 : 200_000)))
         let isReady = (try? Client(path: sandbox.socket)) != nil
         hits[isReady ? "just started" : "before ready", default: 0] += 1
@@ -165,6 +173,10 @@ private final class CrashRounds {
         }
         let listed = try list()
         for client in clients { client.check(listed, &ids, round) }
+        let connection = try Client(path: sandbox.socket)
+        try sandbox.eventually("jobs come to their end") {
+            try clients.allSatisfy { try $0.checkJobs(connection, round) }
+        }
         try checkFiles(state.appending(path: "objects"), listed)
         let found = try Client(path: sandbox.socket).call(Call(Method.registryVerify.rawValue))
             .decode(as: RegistryVerification.self)
