@@ -6,6 +6,8 @@
 ///          ├──────────────────────────────┤ MemoryLayout<ops_block>.size
 ///          │ handle of map 0, 1, 2 … (8 B)│ handleOffset
 ///          ├──────────────────────────────┤
+///          │ bases of per-CPU arrays (8 B)│ percpuBaseOffset
+///          ├──────────────────────────────┤
 ///          │ inline data: globals, arrays │ dataOffset, 16-byte aligned
 ///          └──────────────────────────────┘ byteCount
 /// ```
@@ -16,13 +18,20 @@ package struct InstanceLayout: Equatable, Sendable {
         package var handleOffset: Int
         /// Offset of the first value of a map whose data lies in the block (arrays, global data); nil otherwise.
         package var dataOffset: Int?
+        /// Offset of 8 bytes, the address of CPU 0's first value, of a per-CPU array; nil: it is none. Those of CPU n lie
+        /// n × maxEntries × elementStride behind.
+        package var percpuBaseOffset: Int?
         /// Bytes from one array element to the next.
         package var elementStride: Int
         package var maxEntries: Int
 
-        package init(handleOffset: Int, dataOffset: Int?, elementStride: Int, maxEntries: Int) {
+        package init(
+            handleOffset: Int, dataOffset: Int?, percpuBaseOffset: Int? = nil, elementStride: Int,
+            maxEntries: Int
+        ) {
             self.handleOffset = handleOffset
             self.dataOffset = dataOffset
+            self.percpuBaseOffset = percpuBaseOffset
             self.elementStride = elementStride
             self.maxEntries = maxEntries
         }

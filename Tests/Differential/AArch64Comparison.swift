@@ -10,13 +10,13 @@ package var reasonWithoutAArch64: String? { AArch64Machine.missing }
 /// Compares the interpreter and code of the AArch64 generator on generated programs, each with the processor's atomics
 /// and inlined helpers, and without both.
 ///
-/// Maps other than arrays and helpers that fill memory are left out: they are Swift, which does not run under the
+/// Maps other than arrays (per-CPU ones among them) and helpers that fill memory are left out: they are Swift, which does not run under the
 /// emulator.
 package func compareGeneratedProgramsOnAArch64(
     count: Int, first: UInt64, trace: Int = 0
 ) async throws -> Tally {
     var options = ProgramGenerator.Options()
-    options.maps = [.array]
+    options.maps = [.array, .array, .percpuArray]
     options.allowsMemoryHelpers = false
     return try await onAllProcessors(count: count) { [options] indices in
         let machine = try AArch64Machine()
@@ -111,6 +111,17 @@ extension Comparison {
         }
         for slot in instance.layout.slots {
             if let start = slot.dataOffset { copy(start..<start + slot.elementStride * slot.maxEntries) }
+        }
+        let percpu = AArch64Machine.percpuValues(of: instance)
+        for (index, slot) in instance.layout.slots.enumerated() {
+            guard let values = percpu[index] else { continue }
+            for key in 0..<slot.maxEntries {
+                let value = (0..<instance.configuration.cpus).flatMap { cpu in
+                    let start = values.lowerBound + (cpu * slot.maxEntries + key) * slot.elementStride
+                    return result.block[start..<start + slot.elementStride]
+                }
+                try instance.maps[index].update([UInt8(key), 0, 0, 0], value)
+            }
         }
         for field in [\ops_block.fuel, \ops_block.prandom_state] {
             if let start = MemoryLayout<ops_block>.offset(of: field) { copy(start..<start + 8) }

@@ -102,16 +102,37 @@ struct AArch64Machine {
                 bytes.replaceSubrange(field..<field + 8, with: $0)
             }
         }
-        for slot in layout.slots {
-            let handle =
-                slot.dataOffset.map {
-                    UInt64($0) | UInt64(slot.elementStride) << 32 | UInt64(slot.maxEntries) << 48
-                } ?? 0
-            withUnsafeBytes(of: handle.littleEndian) {
-                bytes.replaceSubrange(slot.handleOffset..<slot.handleOffset + 8, with: $0)
+        func put(_ value: UInt64, at offset: Int) {
+            withUnsafeBytes(of: value.littleEndian) { bytes.replaceSubrange(offset..<offset + 8, with: $0) }
+        }
+        let percpu = percpuValues(of: instance)
+        for (index, slot) in layout.slots.enumerated() {
+            var values = slot.dataOffset
+            if let own = percpu[index], let base = slot.percpuBaseOffset {
+                put(UInt64(blockBase) + UInt64(own.lowerBound), at: base)
+                let cpu = Int(instance.block.pointee.cpu), cpus = instance.configuration.cpus
+                values = own.lowerBound + (cpu < cpus ? cpu : 0) * slot.elementStride * slot.maxEntries
             }
+            let handle = values.map {
+                UInt64($0) | UInt64(slot.elementStride) << 32 | UInt64(slot.maxEntries) << 48
+            }
+            put(handle ?? 0, at: slot.handleOffset)
         }
         return bytes
+            + [UInt8](
+                repeating: 0, count: (percpu.values.map(\.upperBound).max() ?? bytes.count) - bytes.count)
+    }
+
+    /// Where the values of per-CPU arrays stand behind the block, by map: all of CPU 0, then all of CPU 1.
+    static func percpuValues(of instance: Instance) -> [Int: Range<Int>] {
+        var ranges: [Int: Range<Int>] = [:]
+        var end = instance.layout.byteCount
+        for (index, slot) in instance.layout.slots.enumerated() where slot.percpuBaseOffset != nil {
+            let start = end
+            end += slot.elementStride * slot.maxEntries * instance.configuration.cpus
+            ranges[index] = start..<end
+        }
+        return ranges
     }
 
     /// Bytes that a job's code takes of the space for all.

@@ -89,11 +89,14 @@ struct Comparison {
 
     func instance() throws -> Instance {
         var configuration = Instance.Configuration()
+        configuration.cpus = 2
         configuration.seed = program.seed
         configuration.fuelPerCall = program.context.fuel
         configuration.traceLineCount = 1
         let instance = try Instance(
             maps: program.image.maps, arena: nodes?.arena, configuration: configuration)
+        // Also one that the world does not have.
+        instance.block.pointee.cpu = UInt32(program.seed % 3)
         instance.block.pointee.ktime_ns = program.seed &* 1_000_003
         instance.block.pointee.jiffies64 = program.seed &+ 4_294_937_296
         return instance

@@ -26,7 +26,8 @@ struct ops_block {
     /// State of the splitmix64 generator behind bpf_get_prandom_u32.
     uint64_t prandom_state;
     uint32_t cpu;
-    uint32_t reserved;
+    /// CPUs of the world. Per-CPU values of a `cpu` that it does not have are those of CPU 0.
+    uint32_t cpus;
     /// Unmanaged reference to the owning `Instance` (OpsCore). Helpers only.
     void *instance;
     /// The subsystem's own pointer for its kfuncs and helpers (Netsim: its world). May be NULL.

@@ -15,6 +15,8 @@ extension A64Generator {
         case .random: emitRandom()
         case .arrayLookup(let dataOffset, let stride, let maxEntries):
             emitArrayLookup(dataOffset, stride, maxEntries)
+        case .percpuLookup(let baseOffset, let stride, let maxEntries):
+            emitPercpuLookup(baseOffset, stride, maxEntries)
         case .nothing: break
         case .loop(let callback): emitLoop(callback)
         }
@@ -24,10 +26,7 @@ extension A64Generator {
     private mutating func emitArrayLookup(_ dataOffset: Int, _ stride: Int, _ maxEntries: Int) {
         let result = machine(0), scratch = A64RegisterMap.scratch1
         let missing = assembler.makeLabel(), done = assembler.makeLabel()
-        assembler.load(.word, result, machine(2))
-        assembler.set(scratch, UInt64(maxEntries))
-        assembler.compare(.x, result, scratch)
-        branch(.unsignedHigherOrSame, missing)
+        emitPosition(maxEntries, orGoTo: missing)
         if stride > 0, stride & (stride - 1) == 0 {
             loadAddress(scratch, A64RegisterMap.block, dataOffset)
             assembler.addShifted(result, scratch, result, shift: UInt32(stride.trailingZeroBitCount))
@@ -39,6 +38,40 @@ extension A64Generator {
         }
         assembler.bind(done)
         missedLoads.append((missing, result, done))
+    }
+
+    /// The same in the values of the CPU that the world runs on; of one that it does not have, in those of CPU 0.
+    private mutating func emitPercpuLookup(_ baseOffset: Int, _ stride: Int, _ maxEntries: Int) {
+        let result = machine(0), block = A64RegisterMap.block
+        let values = A64RegisterMap.scratch1, scratch = A64RegisterMap.scratch2
+        let missing = assembler.makeLabel(), done = assembler.makeLabel()
+        let foreign = assembler.makeLabel(), known = assembler.makeLabel()
+        emitPosition(maxEntries, orGoTo: missing)
+        assembler.set(scratch, UInt64(stride))
+        assembler.multiply(.x, result, result, scratch)
+        loadAddress(values, block, baseOffset)
+        assembler.load(.double, values, values, 0)
+        assembler.operate(.add, .x, result, result, values)
+        assembler.load(.word, values, block, BlockField.cpu.blockOffset)
+        assembler.load(.word, scratch, block, BlockField.cpus.blockOffset)
+        assembler.compare(.w, values, scratch)
+        branch(.unsignedHigherOrSame, foreign)
+        assembler.set(scratch, UInt64(stride * maxEntries))
+        assembler.multiply(.x, values, values, scratch)
+        assembler.bind(known)
+        assembler.operate(.add, .x, result, result, values)
+        assembler.bind(done)
+        missedLoads.append((missing, result, done))
+        missedLoads.append((foreign, values, known))
+    }
+
+    /// R0 = the key at R2, if it is below `maxEntries`.
+    private mutating func emitPosition(_ maxEntries: Int, orGoTo missing: Label) {
+        let result = machine(0), scratch = A64RegisterMap.scratch1
+        assembler.load(.word, result, machine(2))
+        assembler.set(scratch, UInt64(maxEntries))
+        assembler.compare(.x, result, scratch)
+        branch(.unsignedHigherOrSame, missing)
     }
 
     /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (splitmix64).

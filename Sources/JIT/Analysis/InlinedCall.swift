@@ -14,6 +14,8 @@ enum InlinedCall: Equatable {
     case random
     /// `bpf_map_lookup_elem` on an array that lies in the block.
     case arrayLookup(dataOffset: Int, stride: Int, maxEntries: Int)
+    /// The same on a per-CPU array: `baseOffset` is where the block has the address of CPU 0's values.
+    case percpuLookup(baseOffset: Int, stride: Int, maxEntries: Int)
     /// `bpf_spin_lock`, `bpf_spin_unlock`: an instance belongs to one thread, and no program can read a lock's word.
     case nothing
     /// `bpf_loop`: a loop around its callback. The subprog, where the instructions before the call show which it is.
@@ -66,12 +68,23 @@ extension CompileRequest {
 
     private func arrayLookup(at pc: Int) -> InlinedCall? {
         guard let map = program.facts[pc].constantMap, layout.slots.indices.contains(map),
-            program.image.maps.indices.contains(map), program.image.maps[map].type == .array,
-            let data = layout.slots[map].dataOffset
+            program.image.maps.indices.contains(map)
         else { return nil }
-        return .arrayLookup(
-            dataOffset: data, stride: layout.slots[map].elementStride,
-            maxEntries: layout.slots[map].maxEntries)
+        let slot = layout.slots[map]
+        switch program.image.maps[map].type {
+        case .array:
+            return slot.dataOffset.map {
+                .arrayLookup(dataOffset: $0, stride: slot.elementStride, maxEntries: slot.maxEntries)
+            }
+        case .percpuArray:
+            // The distance from CPU to CPU has to fit into an instruction.
+            let (distance, overflow) = slot.elementStride.multipliedReportingOverflow(by: slot.maxEntries)
+            guard !overflow, distance <= Int32.max else { return nil }
+            return slot.percpuBaseOffset.map {
+                .percpuLookup(baseOffset: $0, stride: slot.elementStride, maxEntries: slot.maxEntries)
+            }
+        default: return nil
+        }
     }
 
     /// The subprog whose address R2 surely holds at `pc`: loaded by one of the instructions that lead straight here.

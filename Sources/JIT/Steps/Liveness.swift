@@ -165,7 +165,7 @@ extension CompileRequest {
     func callArguments(at pc: Int) -> RegisterHalves {
         switch inlinedCall(at: pc) {
         case .readBlock, .readCPU, .random, .nothing: return 0
-        case .arrayLookup: return .both(2)
+        case .arrayLookup, .percpuLookup: return .both(2)
         case .loop, nil: break
         }
         let insn = program.image.insns[pc]

@@ -32,6 +32,7 @@ enum BlockField {
     static let jiffies = unsafe field(MemoryLayout<ops_block>.offset(of: \.jiffies64))
     static let prandomState = unsafe field(MemoryLayout<ops_block>.offset(of: \.prandom_state))
     static let cpu = unsafe field(MemoryLayout<ops_block>.offset(of: \.cpu))
+    static let cpus = unsafe field(MemoryLayout<ops_block>.offset(of: \.cpus))
     static let fuelPerCall = unsafe field(MemoryLayout<ops_block>.offset(of: \.fuel_per_call))
 
     private static func field(_ offset: Int?) -> Memory {

@@ -13,6 +13,8 @@ extension X86Generator {
         case .random: emitRandom()
         case .arrayLookup(let dataOffset, let stride, let maxEntries):
             try emitArrayLookup(dataOffset, stride, maxEntries, at: pc)
+        case .percpuLookup(let baseOffset, let stride, let maxEntries):
+            try emitPercpuLookup(baseOffset, stride, maxEntries, at: pc)
         case .nothing: break
         case .loop(let callback): emitLoop(callback)
         }
@@ -22,28 +24,55 @@ extension X86Generator {
     private mutating func emitArrayLookup(
         _ dataOffset: Int, _ stride: Int, _ maxEntries: Int, at pc: Int
     ) throws(JITError) {
+        let data = try blockMemory(dataOffset, at: pc).displacement
+        let missing = assembler.makeLabel(), done = assembler.makeLabel()
+        let scale = try emitElementOffset(stride, maxEntries, orGoTo: missing, at: pc)
+        assembler.loadAddress(.b64, .rax, Memory(RegisterMap.block, index: .rax, scale: scale, data))
+        assembler.bind(done)
+        coldPaths.append(ColdPath(entry: missing, action: .clear(.rax), exit: done))
+    }
+
+    /// The same in the values of the CPU that the world runs on; of one that it does not have, in those of CPU 0.
+    private mutating func emitPercpuLookup(
+        _ baseOffset: Int, _ stride: Int, _ maxEntries: Int, at pc: Int
+    ) throws(JITError) {
+        let base = try blockMemory(baseOffset, at: pc), values = RegisterMap.scratch1
+        guard let distance = Int32(exactly: stride * maxEntries) else { throw malformed(pc) }
+        let missing = assembler.makeLabel(), done = assembler.makeLabel()
+        let foreign = assembler.makeLabel(), known = assembler.makeLabel()
+        let scale = try emitElementOffset(stride, maxEntries, orGoTo: missing, at: pc)
+        assembler.load(.b32, values, BlockField.cpu)
+        assembler.alu(.cmp, .b32, values, BlockField.cpus)
+        assembler.jump(.aboveOrEqual, foreign)
+        assembler.multiply(.b64, values, values, constant: distance)
+        assembler.bind(known)
+        assembler.alu(.add, .b64, values, base)
+        assembler.loadAddress(.b64, .rax, Memory(values, index: .rax, scale: scale, 0))
+        assembler.bind(done)
+        coldPaths.append(ColdPath(entry: missing, action: .clear(.rax), exit: done))
+        coldPaths.append(ColdPath(entry: foreign, action: .clear(values), exit: known))
+    }
+
+    /// R0 × the scale that is returned = bytes from the first element to the one that the key at R2 selects.
+    private mutating func emitElementOffset(
+        _ stride: Int, _ maxEntries: Int, orGoTo missing: Label, at pc: Int
+    ) throws(JITError) -> UInt8 {
         guard let limit = Int32(exactly: maxEntries), let stride = Int32(exactly: stride) else {
             throw .unsupported(insn: pc, what: "an array of more than 2^31 elements or bytes each")
         }
-        let data = try blockMemory(dataOffset, at: pc).displacement
-        let missing = assembler.makeLabel(), done = assembler.makeLabel()
         assembler.load(.b32, .rax, Memory(.rsi))
         assembler.alu(.cmp, .b32, .rax, constant: limit)
         assembler.jump(.aboveOrEqual, missing)
         switch stride {
-        case 1, 2, 4, 8:
-            let element = Memory(RegisterMap.block, index: .rax, scale: UInt8(stride), data)
-            assembler.loadAddress(.b64, .rax, element)
+        case 1, 2, 4, 8: return UInt8(stride)
         default:
             if stride & (stride - 1) == 0 {
                 assembler.shift(.shl, .b64, .rax, count: UInt8(stride.trailingZeroBitCount))
             } else {
                 assembler.multiply(.b64, .rax, .rax, constant: stride)
             }
-            assembler.loadAddress(.b64, .rax, Memory(RegisterMap.block, index: .rax, scale: 1, data))
+            return 1
         }
-        assembler.bind(done)
-        coldPaths.append(ColdPath(entry: missing, action: .clear(.rax), exit: done))
     }
 
     /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (splitmix64).

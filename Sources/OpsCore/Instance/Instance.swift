@@ -109,6 +109,7 @@ package import Verifier
         unsafe block.pointee.fuel_per_call = configuration.fuelPerCall
         unsafe block.pointee.fuel = configuration.fuelPerCall
         unsafe block.pointee.prandom_state = configuration.seed
+        unsafe block.pointee.cpus = UInt32(clamping: configuration.cpus)
         guard let arena else { return }
         unsafe block.pointee.arena_base = UInt64(arena.base)
         unsafe block.pointee.arena_size = UInt64(arena.byteCount)

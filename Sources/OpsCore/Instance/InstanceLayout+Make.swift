@@ -13,8 +13,8 @@ extension InstanceLayout {
 
     /// Places an object's maps. Arrays and global data lie in the block; the others are reached through handles.
     ///
-    /// - Parameter cpus: CPUs of the world, 1 or more; a layout does not depend on it today, since per-CPU data
-    ///   lies outside the block, but callers must use one value for layout and instance.
+    /// - Parameter cpus: CPUs of the world, 1 or more. A layout does not depend on it, since per-CPU data lies outside
+    ///   the block; what map creation answers does.
     /// - Throws: what map creation in the kernel answers for a bad description (`MapDescription.checkCreation`);
     ///   ENOMEM if the arrays do not fit in `byteCountMax` together.
     package static func make(
@@ -22,8 +22,10 @@ extension InstanceLayout {
     ) throws(OpsError) -> InstanceLayout {
         var end = headByteCount
         let handles = end
-        guard maps.count <= byteCountMax / 8 - end else { throw tooLarge(name: "\(maps.count) maps") }
+        guard maps.count <= byteCountMax / 16 - end else { throw tooLarge(name: "\(maps.count) maps") }
         end += 8 * maps.count
+        var percpuBases = end
+        end += 8 * maps.count(where: { $0.type == .percpuArray })
 
         var slots: [MapSlot] = []
         slots.reserveCapacity(maps.count)
@@ -36,6 +38,11 @@ extension InstanceLayout {
                 slot.elementStride = map.valueStride
                 slot.dataOffset = aligned(end, to: 16)
                 end = try endOfData(of: map, from: aligned(end, to: 16))
+            }
+            if map.type == .percpuArray {
+                slot.elementStride = map.valueStride
+                slot.percpuBaseOffset = percpuBases
+                percpuBases += 8
             }
             slots.append(slot)
         }

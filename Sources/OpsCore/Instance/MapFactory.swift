@@ -56,9 +56,15 @@ struct MapFactory {
             return unsafe ArrayMap(
                 description, index: index, special: special, memory: memory, dataOffset: offset)
         case .percpuArray:
-            return try PercpuArrayMap(
+            let map = try PercpuArrayMap(
                 description, index: index, special: special, cpus: configuration.cpus, limit: limit,
                 memory: memory)
+            // SAFETY: the slot's base lies in the block. The instance keeps the map, and so its values, alive.
+            if let offset = layout.slots[index].percpuBaseOffset {
+                unsafe memory.start.storeBytes(
+                    of: UInt64(map.valuesAddress), toByteOffset: offset, as: UInt64.self)
+            }
+            return map
         case .hash, .lruHash:
             return try unsafe HashMap(
                 description, index: index, special: special, limit: limit, seed: seed,

@@ -27,6 +27,8 @@ import Verifier
         super.init(description, index: index, special: special, cpus: cpus, memory: memory)
     }
 
+    /// Of CPU 0's first value, for compiled code: see `InstanceLayout.MapSlot.percpuBaseOffset`.
+    var valuesAddress: UInt { region.address }
     override var memoryCharge: Int { region.byteCount }
     override var syscallValueSize: Int { stride * cpus }
 

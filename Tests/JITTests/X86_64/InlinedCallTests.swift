@@ -36,6 +36,33 @@ import Testing
         #expect(runner.call(0, 0xabcd_0000_0002) == base + 2 * UInt64(stride))
     }
 
+    @Test(
+        "a per-CPU array's element is one of the CPU's values, or NULL", arguments: [1, 8, 16, 24, 32, 100])
+    func percpuLookup(stride: Int) throws {
+        let map = MapDescription(
+            name: "array", type: .percpuArray, keySize: 4, valueSize: stride, maxEntries: 5)
+        let program = trusted(Self.lookUpArgument, maps: [map]) { $0[5].constantMap = 0 }
+        let handle = TestBlock.dataOffset
+        let layout = InstanceLayout(
+            slots: [
+                .init(
+                    handleOffset: handle, dataOffset: nil, percpuBaseOffset: handle + 8,
+                    elementStride: stride, maxEntries: 5)
+            ], byteCount: handle + 16)
+        let runner = try Runner([program], layout: layout)
+        let base: UInt64 = 0x7ff0_0000_0000
+        runner.block.address.storeBytes(of: base, toByteOffset: handle + 8, as: UInt64.self)
+        runner.block.head.pointee.cpus = 3
+        for (cpu, values) in [(0, 0), (1, 1), (2, 2), (3, 0), (0xffff_ffff, 0)] as [(UInt32, UInt64)] {
+            runner.block.head.pointee.cpu = cpu
+            let first = base + values * 5 * UInt64(stride)
+            for key: UInt64 in 0..<5 { #expect(runner.call(0, key) == first + key * UInt64(stride)) }
+            for key: UInt64 in [5, 6, 0x7fff_ffff, 0xffff_ffff] { #expect(runner.call(0, key) == 0) }
+            #expect(runner.call(0, 0xabcd_0000_0002) == first + 2 * UInt64(stride))
+        }
+        #expect(!runner.compiled[0].needs.contains(.fuel))
+    }
+
     @Test("a lookup whose map is not known is a call") func unknownMap() {
         let program = trusted(Self.lookUpArgument)
         #expect(throws: JITError.missingFunction(insn: 5, name: "helper 1")) {
