@@ -175,7 +175,10 @@ let package = Package(
             swiftSettings: common),
         .testTarget(name: "FuzzTests", dependencies: ["FuzzBodies"], swiftSettings: common),
         .testTarget(
-            name: "NetsimTests", dependencies: ["Netsim", "OpsCore", "BPF", "KernelABI", "LinuxComparison"],
+            name: "NetsimTests",
+            dependencies: [
+                "Netsim", "OpsCore", "JIT", "Verifier", "BPF", "KernelABI", "CShim", "LinuxComparison",
+            ],
             swiftSettings: common),
         // The simulator beside measurements of Linux: Scripts/compare-linux, and thresholds in NetsimTests.
         .target(

@@ -1,4 +1,4 @@
-import BPF
+package import BPF
 package import Verifier
 
 /// What the JIT needs to turn one verified program into machine code.
@@ -10,6 +10,10 @@ package struct CompileRequest: Sendable {
     package var helpers: [Int32: UInt]
     /// The same for kfuncs, by index into `program.image.kfuncs`. 0: none behind it.
     package var kfuncs: [UInt]
+    /// What kfuncs compute, by the same index, as instructions that may stand in the place of a call; empty: always call it.
+    /// They are trusted as the function itself is. Those take part that use R0–R5 and memory alone, only go forwards, end
+    /// with their one last exit and are few (`InlinedSubprogs`); others are called.
+    package var kfuncBodies: [[Instruction]]
     package var features: CPUFeatures
     package var options: CompileOptions
     /// R1 is an array of this many 8-byte slots, the arguments of a struct_ops member; then a body that only loads them
@@ -18,12 +22,14 @@ package struct CompileRequest: Sendable {
 
     package init(
         program: VerifiedProgram, layout: InstanceLayout, helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [],
-        features: CPUFeatures = .host, options: CompileOptions = CompileOptions(), contextSlots: Int = 0
+        kfuncBodies: [[Instruction]] = [], features: CPUFeatures = .host,
+        options: CompileOptions = CompileOptions(), contextSlots: Int = 0
     ) {
         self.program = program
         self.layout = layout
         self.helpers = helpers
         self.kfuncs = kfuncs
+        self.kfuncBodies = kfuncBodies
         self.features = features
         self.options = options
         self.contextSlots = contextSlots

@@ -44,7 +44,7 @@ extension CompileRequest {
 }
 
 extension CompileRequest {
-    private func needsScratch(_ insn: Decoded, inlined: InlinedCall?) -> Bool {
+    func needsScratch(_ insn: Decoded, inlined: InlinedCall?) -> Bool {
         switch insn.instructionClass {
         case .alu, .alu64:
             switch insn.operation {

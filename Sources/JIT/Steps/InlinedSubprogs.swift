@@ -1,7 +1,8 @@
 import BPF
 import Verifier
 
-/// Small subprograms that take the place of their calls, all of them, so that nothing of their own is left.
+/// Small subprograms, and kfuncs with a known body, that take the place of their calls: of a subprogram all, so that
+/// nothing of its own is left.
 ///
 /// What that saves is less the call than what goes with it: a caller without calls has no frame and keeps its values in
 /// registers that nobody has to save.
@@ -9,24 +10,38 @@ struct InlinedSubprogs {
     /// Steps of one, and of all copies in a program together.
     private static let stepsMax = 12
     private static let copiedMax = 64
+    /// The same of kfuncs. Theirs may be longer, since a call by address takes longer too.
+    private static let kfuncStepsMax = 24
+    private static let kfuncsCopiedMax = 96
 
     struct Body {
         /// Without exits; targets count from 0, and behind the last step the caller goes on.
         var steps: [Step]
         var needsScratch: Bool
+        /// The steps stand in no image; what they become belongs to the instruction that calls.
+        var isKfunc = false
     }
     /// By the instruction that a subprogram starts with.
     private var bodies: [Int: Body] = [:]
     private var numbers = Set<Int>()
+    /// By index into the image's kfuncs.
+    private var kfuncs: [Int: Body] = [:]
 
     func contains(_ subprog: Int) -> Bool { numbers.contains(subprog) }
-    var isEmpty: Bool { bodies.isEmpty }
+    var isEmpty: Bool { bodies.isEmpty && kfuncs.isEmpty }
 
     init(_ request: CompileRequest, _ shapes: [SubprogShape]) throws(JITError) {
-        guard request.options.optimises, shapes.count > 1 else { return }
+        guard request.options.optimises else { return }
+        if shapes.count > 1 { try addSubprogs(request, shapes) }
+        let hasBodies = request.kfuncBodies.contains { !$0.isEmpty }
+        if request.options.inlinesHelpers, hasBodies { try addKfuncs(request) }
+    }
+
+    private mutating func addSubprogs(_ request: CompileRequest, _ shapes: [SubprogShape]) throws(JITError) {
         let insns = request.program.image.insns
         var callsByStart: [Int: Int] = [:]
-        for pc in insns.indices where insns[pc].isSubprogCall && request.program.facts[pc].isReachable {
+        for pc in insns.indices
+        where insns[pc].isCall(PseudoCall.subprog) && request.program.facts[pc].isReachable {
             callsByStart[pc + 1 + Int(insns[pc].imm), default: 0] += 1
         }
         var copied = 0
@@ -43,15 +58,49 @@ struct InlinedSubprogs {
         }
     }
 
+    private mutating func addKfuncs(_ request: CompileRequest) throws(JITError) {
+        let insns = request.program.image.insns
+        var calls = [Int](repeating: 0, count: request.kfuncBodies.count)
+        for pc in insns.indices
+        where insns[pc].isCall(PseudoCall.kfunc) && request.program.facts[pc].isReachable {
+            if calls.indices.contains(Int(insns[pc].imm)) { calls[Int(insns[pc].imm)] += 1 }
+        }
+        var copied = 0
+        for (number, body) in request.kfuncBodies.enumerated() where calls[number] > 0 && !body.isEmpty {
+            guard body.count <= InlinedSubprogs.kfuncStepsMax, body.allSatisfy(\.fitsAnywhere),
+                let steps = try StepList(body).stepsInPlace(),
+                copied + calls[number] * steps.count <= InlinedSubprogs.kfuncsCopiedMax
+            else { continue }
+            copied += calls[number] * steps.count
+            kfuncs[number] = Body(
+                steps: steps,
+                needsScratch: steps.contains { request.needsScratch($0.insn, inlined: nil) }, isKfunc: true)
+        }
+    }
+
     /// What a step becomes, if it calls one of these.
     func body(for step: Step) -> Body? {
-        guard step.kind == .plain, step.insn.isCall, step.insn.src == PseudoCall.subprog else { return nil }
-        return bodies[Int(step.pc) + 1 + Int(step.insn.imm)]
+        guard step.kind == .plain, step.insn.isCall else { return nil }
+        switch step.insn.src {
+        case PseudoCall.subprog: return bodies[Int(step.pc) + 1 + Int(step.insn.imm)]
+        case PseudoCall.kfunc: return kfuncs[Int(step.insn.imm)]
+        default: return nil
+        }
     }
 }
 
 extension Instruction {
-    fileprivate var isSubprogCall: Bool { opcode == Opcode.call && registers >> 4 == PseudoCall.subprog }
+    fileprivate func isCall(_ kind: UInt8) -> Bool { opcode == Opcode.call && registers >> 4 == kind }
+
+    /// It works on R0–R5 and memory, and refers to nothing of an image.
+    fileprivate var fitsAnywhere: Bool {
+        guard dst <= 5, src <= 5 else { return false }
+        switch instructionClass {
+        case .ld: return false
+        case .jmp, .jmp32: return opcode != Opcode.call && opcode != Opcode.callx && opcode != Opcode.mayGoto
+        case .ldx, .st, .stx, .alu, .alu64: return true
+        }
+    }
 }
 
 extension SubprogShape {
@@ -96,6 +145,7 @@ extension StepList {
             let start = Int32(placed.count)
             for var copy in body.steps {
                 if copy.target >= 0 { copy.target += start }
+                if body.isKfunc { copy.pc = step.pc }
                 placed.append(copy)
             }
             needsScratch = needsScratch || body.needsScratch

@@ -47,6 +47,13 @@ struct StepList {
         try resolveJumps(range, stepOfInsn)
     }
 
+    /// Translates instructions that stand in no image.
+    init(_ insns: [Instruction]) throws(JITError) {
+        for (index, insn) in insns.enumerated() { steps.append(Step(Decoded(insn), at: index)) }
+        steps.append(Step(Decoded(opcode: 0), at: insns.count, kind: .trap))
+        try resolveJumps(insns.indices, (0...insns.count).map { Int32($0) })
+    }
+
     private mutating func resolveJumps(_ range: Range<Int>, _ stepOfInsn: [Int32]) throws(JITError) {
         for index in steps.indices where steps[index].kind == .plain {
             let insn = steps[index].insn

@@ -1,3 +1,4 @@
+internal import BPF
 internal import CShim
 internal import KernelABI
 internal import OpsCore
@@ -11,26 +12,30 @@ enum Kfuncs {
     }
 
     private static func op(
-        _ name: String,
+        _ name: String, body: [Instruction] = [],
         _ function:
             @escaping @convention(c) (
                 UInt64, UInt64, UInt64, UInt64, UInt64, UnsafeMutablePointer<ops_block>?
             ) -> UInt64
-    ) -> Kfunc { Kfunc(name, function: function) }
+    ) -> Kfunc { Kfunc(name, body: body, function: function) }
 
     static let all: [Kfunc] = shared + cubic + bbr + dctcp
 
     private static let shared = [
-        op("tcp_reno_ssthresh") { sk, _, _, _, _, _ in UInt64(socket(sk).renoSsthresh) },
+        op("tcp_reno_ssthresh", body: KfuncBodies.renoSsthresh) { sk, _, _, _, _, _ in
+            UInt64(socket(sk).renoSsthresh)
+        },
         op("tcp_reno_cong_avoid") { sk, _, acked, _, _, _ in
             socket(sk).renoCongAvoid(acked: UInt32(truncatingIfNeeded: acked))
             return 0
         },
-        op("tcp_reno_undo_cwnd") { sk, _, _, _, _, _ in UInt64(socket(sk).renoUndoCwnd) },
-        op("tcp_slow_start") { tp, acked, _, _, _, _ in
+        op("tcp_reno_undo_cwnd", body: KfuncBodies.renoUndoCwnd) { sk, _, _, _, _, _ in
+            UInt64(socket(sk).renoUndoCwnd)
+        },
+        op("tcp_slow_start", body: KfuncBodies.slowStart) { tp, acked, _, _, _, _ in
             UInt64(socket(tp).slowStart(acked: UInt32(truncatingIfNeeded: acked)))
         },
-        op("tcp_cong_avoid_ai") { tp, w, acked, _, _, _ in
+        op("tcp_cong_avoid_ai", body: KfuncBodies.congestionAvoidance) { tp, w, acked, _, _, _ in
             socket(tp).congestionAvoidance(
                 w: UInt32(truncatingIfNeeded: w), acked: UInt32(truncatingIfNeeded: acked))
             return 0

@@ -1,3 +1,4 @@
+package import BPF
 package import CShim
 import Glibc
 import Verifier
@@ -21,6 +22,8 @@ package struct HelperTable: Sendable {
         package let name: String
         /// Of the `ops_helper_fn`.
         package let address: UInt
+        /// Of a kfunc: see `Kfunc.body`.
+        package var body: [Instruction] = []
     }
 
     private var helpers: [Int32: Entry] = [:]
@@ -34,8 +37,10 @@ package struct HelperTable: Sendable {
     }
 
     /// Adds or replaces a kfunc. Its prototype is the FUNC of that name in the subsystem's BTF.
-    package mutating func registerKfunc(_ name: String, _ function: ops_helper_fn) {
-        kfuncs[name] = Entry(name: name, address: UInt(unsafe ops_helper_address(function)))
+    ///
+    /// - Parameter body: see `Kfunc.body`.
+    package mutating func registerKfunc(_ name: String, body: [Instruction] = [], _ function: ops_helper_fn) {
+        kfuncs[name] = Entry(name: name, address: UInt(unsafe ops_helper_address(function)), body: body)
     }
 
     package subscript(id: Int32) -> Entry? { helpers[id] }

@@ -117,6 +117,7 @@ struct ObjectBuilder {
         let request = CompileRequest(
             program: verified, layout: layout, helpers: addresses,
             kfuncs: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.address ?? 0 },
+            kfuncBodies: program.image.kfuncs.map { helpers.kfunc(named: $0.name)?.body ?? [] },
             contextSlots: context.slotCount)
         do {
             let compiled = try core.measure(.compile) { () throws(JITError) in try compile(request) }
@@ -203,7 +204,9 @@ extension RegisteredSubsystem {
         for helper in description.helpers {
             unsafe table.register(helper.id, "helper \(helper.id)", helper.function)
         }
-        for kfunc in description.kfuncs { unsafe table.registerKfunc(kfunc.name, kfunc.function) }
+        for kfunc in description.kfuncs {
+            unsafe table.registerKfunc(kfunc.name, body: kfunc.body, kfunc.function)
+        }
         return table
     }
 }

@@ -1,3 +1,4 @@
+package import BPF
 public import CShim
 
 /// A function that a subsystem offers to programs: a FUNC of its BTF with code behind it.
@@ -23,11 +24,21 @@ public import CShim
     public var flags: Flags
     /// Arguments 1 to 5 as BPF passes them, then the block of the calling instance.
     public var function: ops_helper_fn
+    /// What `function` computes, as instructions for the JIT to put in the place of calls; empty: it is always called.
+    ///
+    /// Nobody verifies them: they are trusted as `function` is. See `CompileRequest.kfuncBodies`.
+    package var body: [Instruction]
 
     public init(_ name: String, flags: Flags = .trustedArgs, function: ops_helper_fn) {
         self.name = name
         self.flags = flags
         unsafe self.function = function
+        body = []
+    }
+
+    package init(_ name: String, flags: Flags = .trustedArgs, body: [Instruction], function: ops_helper_fn) {
+        unsafe self.init(name, flags: flags, function: function)
+        self.body = body
     }
 }
 

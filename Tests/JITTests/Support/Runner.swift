@@ -30,15 +30,16 @@ final class Runner {
 
     init(
         _ programs: [VerifiedProgram], layout: InstanceLayout = InstanceLayout(slots: [], byteCount: 0),
-        helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [], features: CPUFeatures = .host,
-        options: CompileOptions = CompileOptions(), block: TestBlock = TestBlock()
+        helpers: [Int32: UInt] = [:], kfuncs: [UInt] = [], kfuncBodies: [[Instruction]] = [],
+        features: CPUFeatures = .host, options: CompileOptions = CompileOptions(),
+        block: TestBlock = TestBlock()
     ) throws {
         self.block = block
         compiled = try programs.map {
             try compile(
                 CompileRequest(
-                    program: $0, layout: layout, helpers: helpers, kfuncs: kfuncs, features: features,
-                    options: options))
+                    program: $0, layout: layout, helpers: helpers, kfuncs: kfuncs,
+                    kfuncBodies: kfuncBodies, features: features, options: options))
         }
         code = try CodeUnit(compiled, name: "test")
         let word = FuncModel.Value(byteCount: 8)
