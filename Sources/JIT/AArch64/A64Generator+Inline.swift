@@ -18,6 +18,7 @@ extension A64Generator {
         case .percpuLookup(let baseOffset, let stride, let maxEntries):
             emitPercpuLookup(baseOffset, stride, maxEntries)
         case .nothing: break
+        case .nextNumber: emitNextNumber()
         case .loop(let callback): emitLoop(callback)
         }
     }
@@ -72,6 +73,25 @@ extension A64Generator {
         assembler.set(scratch, UInt64(maxEntries))
         assembler.compare(.x, result, scratch)
         branch(.unsignedHigherOrSame, missing)
+    }
+
+    /// R0 = R1 = the address of the next number; or 0 at the end, and what R1 points to is cleared.
+    private mutating func emitNextNumber() {
+        let result = machine(0), iterator = machine(1), end = A64RegisterMap.scratch1
+        let last = assembler.makeLabel(), done = assembler.makeLabel()
+        assembler.load(.word, result, iterator)
+        assembler.add(.w, result, result, immediate: 1)
+        assembler.load(.word, end, iterator, 4)
+        assembler.compare(.w, result, end)
+        branch(.greaterOrEqual, last)
+        drawFuel(orGoTo: last)
+        assembler.store(.word, iterator, 0, result)
+        assembler.move(.x, result, iterator)
+        assembler.branch(done)
+        assembler.bind(last)
+        assembler.store(.double, iterator, 0, .zero)
+        assembler.move(.x, result, .zero)
+        assembler.bind(done)
     }
 
     /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (splitmix64).

@@ -18,6 +18,8 @@ enum InlinedCall: Equatable {
     case percpuLookup(baseOffset: Int, stride: Int, maxEntries: Int)
     /// `bpf_spin_lock`, `bpf_spin_unlock`: an instance belongs to one thread, and no program can read a lock's word.
     case nothing
+    /// `bpf_iter_num_next`: the number at R1 grows by one, up to the one behind it, as long as there is fuel.
+    case nextNumber
     /// `bpf_loop`: a loop around its callback. The subprog, where the instructions before the call show which it is.
     case loop(callback: Int?)
 
@@ -49,7 +51,9 @@ extension CompileRequest {
     /// What the helper call at `pc` is replaced with; nil: it is a call.
     func inlinedCall(at pc: Int) -> InlinedCall? {
         let insn = program.image.insns[pc]
-        guard insn.isCall, insn.src == PseudoCall.helper else { return nil }
+        guard insn.isCall else { return nil }
+        if insn.src == PseudoCall.kfunc { return inlinedKfunc(insn) }
+        guard insn.src == PseudoCall.helper else { return nil }
         // No helper stands behind this one: fuel and callbacks are cheapest here.
         if insn.imm == HelperID.loop { return .loop(callback: knownCallback(at: pc)) }
         guard options.inlinesHelpers else { return nil }
@@ -64,6 +68,13 @@ extension CompileRequest {
         case HelperID.spinLock, HelperID.spinUnlock: return .nothing
         default: return nil
         }
+    }
+
+    private func inlinedKfunc(_ insn: Instruction) -> InlinedCall? {
+        guard options.inlinesHelpers, program.image.kfuncs.indices.contains(Int(insn.imm)),
+            program.image.kfuncs[Int(insn.imm)].name == "bpf_iter_num_next"
+        else { return nil }
+        return .nextNumber
     }
 
     private func arrayLookup(at pc: Int) -> InlinedCall? {

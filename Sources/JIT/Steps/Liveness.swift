@@ -166,6 +166,7 @@ extension CompileRequest {
         switch inlinedCall(at: pc) {
         case .readBlock, .readCPU, .random, .nothing: return 0
         case .arrayLookup, .percpuLookup: return .both(2)
+        case .nextNumber: return .both(1)
         case .loop, nil: break
         }
         let insn = program.image.insns[pc]

@@ -16,6 +16,7 @@ extension X86Generator {
         case .percpuLookup(let baseOffset, let stride, let maxEntries):
             try emitPercpuLookup(baseOffset, stride, maxEntries, at: pc)
         case .nothing: break
+        case .nextNumber: emitNextNumber()
         case .loop(let callback): emitLoop(callback)
         }
     }
@@ -73,6 +74,20 @@ extension X86Generator {
             }
             return 1
         }
+    }
+
+    /// R0 = R1 = the address of the next number; or 0 at the end, and what R1 points to is cleared.
+    private mutating func emitNextNumber() {
+        let last = assembler.makeLabel(), done = assembler.makeLabel()
+        assembler.load(.b32, .rax, Memory(.rdi))
+        assembler.alu(.add, .b32, .rax, constant: 1)
+        assembler.alu(.cmp, .b32, .rax, Memory(.rdi, 4))
+        assembler.jump(.greaterOrEqual, last)
+        drawFuel(orGoTo: last)
+        assembler.store(.b32, Memory(.rdi), .rax)
+        assembler.move(.b64, .rax, .rdi)
+        assembler.bind(done)
+        coldPaths.append(ColdPath(entry: last, action: .endNumbers, exit: done))
     }
 
     /// Source: Steele, Lea, Flood, "Fast splittable pseudorandom number generators" (splitmix64).

@@ -58,6 +58,8 @@ struct X86Generator: ~Copyable {
         enum Action {
             /// A probed load outside the arena reads 0.
             case clear(Register)
+            /// R1's iterator has no more numbers.
+            case endNumbers
             /// Fuel went below zero: it is 0 again.
             case refillFuelToZero
         }
@@ -258,6 +260,9 @@ struct X86Generator: ~Copyable {
             assembler.bind(path.entry)
             switch path.action {
             case .clear(let register): assembler.clear(register)
+            case .endNumbers:
+                assembler.store(.b64, Memory(.rdi), constant: 0)
+                assembler.clear(.rax)
             case .refillFuelToZero: assembler.store(.b64, BlockField.fuel, constant: 0)
             }
             assembler.jump(path.exit)

@@ -78,6 +78,36 @@ import Testing
         }
     }
 
+    @Test("the next number of an iterator, its end, and the end of fuel") func nextNumber() throws {
+        // f(iterator) = bpf_iter_num_next(iterator); R6 lives across it.
+        let insns = [
+            Insn.mov(6, 1), Instruction(opcode: Opcode.call, src: PseudoCall.kfunc),
+            Insn.alu64(Opcode.sub, 0, 6),
+            Insn.exit,
+        ]
+        let kfuncs = [
+            KfuncPrototype(name: "bpf_iter_num_next", function: BTFRef(btf: 1, id: TypeID(rawValue: 1)))
+        ]
+        let runner = try Runner([trusted(insns, kfuncs: kfuncs)])
+        let numbers = UnsafeMutablePointer<Int32>.allocate(capacity: 2)
+        defer { numbers.deallocate() }
+        for fuel: UInt64 in [0, 1, 5] {
+            runner.block.head.pointee.fuel_per_call = fuel
+            for (last, end) in [
+                (-1, 0), (-1, 1), (3, 4), (3, 5), (3, 3), (3, -7), (-8, -6), (.min, .max), (.max - 2, .max),
+                (.max - 1, .max), (.max, .max), (.max, .min), (.max, .min + 1),
+            ] as [(Int32, Int32)] {
+                (numbers[0], numbers[1]) = (last, end)
+                let address = UInt64(UInt(bitPattern: numbers))
+                let isLast = last &+ 1 >= end || fuel == 0
+                #expect(
+                    runner.call(0, address) == (isLast ? 0 &- address : 0), "\(last) of \(end), fuel \(fuel)")
+                #expect([numbers[0], numbers[1]] == (isLast ? [0, 0] : [last &+ 1, end]))
+                #expect(runner.block.head.pointee.fuel == (isLast ? fuel : fuel - 1))
+            }
+        }
+    }
+
     /// Adds to a word between lock and unlock; R6 to R9 and R0 live across both.
     private static let locked: [Instruction] = [
         Insn.mov(6, 1), Insn.mov(7, 2), Insn.call(helper: spinLock), Insn.load(.double, 3, 6, 8),
