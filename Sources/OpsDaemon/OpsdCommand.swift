@@ -25,7 +25,7 @@ struct OpsdCommand: ParsableCommand {
     @Flag(help: "Read the configuration, say what is wrong with it, and end.") var checkConfig = false
     @Option(help: "Members of this group may change things, beside root and the daemon's own user.")
     var group: String?
-    @Option(help: "Seconds that a request may keep the runtime busy before it counts as hung.")
+    @Option(help: "Seconds of CPU time that a request may take of the runtime before it counts as hung.")
     var hangTimeout: Int?
     @Flag(help: .hidden) var runtime = false
 

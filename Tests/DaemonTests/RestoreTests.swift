@@ -219,6 +219,20 @@ struct RestoreTests {
         #expect(try sandbox.opsctl("registry", "verify").status == 0)
     }
 
+    @Test("a runtime that answers nothing is replaced, also if it takes no CPU time")
+    func replacesASilentRuntime() throws {
+        let sandbox = try Sandbox()
+        try sandbox.start("--state-dir", sandbox.folder.appending(path: "state").path, "--hang-timeout", "1")
+        #expect(try sandbox.opsctl("register", try Example.reno.get()).status == 0)
+        let victim = try #require(try sandbox.runtimePID())
+        kill(victim, SIGSTOP)
+        try sandbox.eventually("another one is there") {
+            try sandbox.runtimePID().map { $0 != victim } ?? false
+        }
+        #expect(sandbox.log.contains("the runtime hangs and is killed: it did not answer"))
+        #expect(try states(sandbox) == ["reno": "INUSE"])
+    }
+
     @Test("links come back under their ids")
     func keepsLinkIDs() throws {
         let sandbox = try Sandbox()

@@ -51,8 +51,9 @@ package struct RuntimeRequest: Equatable, Sendable {
 
 /// What only the broker says, and only to the runtime.
 package enum RuntimeVerb: String, Sendable {
-    /// `{}` → `{busy_s, run, run_s, ops}`: how long the control thread has been at its present request; the serial of the
-    /// simulation whose present step has taken the most CPU time, and how much; `OpRecord`s of all ops, without histograms.
+    /// `{}` → `{busy_s, stalled_s, run, run_s, ops}`: how long the control thread has been at its present request, by its CPU
+    /// time and by the clock; the serial of the simulation whose present step has taken the most CPU time, and how much;
+    /// `OpRecord`s of all ops, without histograms.
     case ping = "opsd.Ping"
     /// `RuntimeSettings` → `{}`
     case configure = "opsd.Configure"

@@ -14,7 +14,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     enum Phase { case down, restoring, up, stopped }
 
     private let loop: any EventLoop
-    /// How long one request may keep the runtime busy.
+    /// How long one request may keep the runtime busy, in seconds of its CPU time.
     var hangTimeoutSeconds: Int64
     private(set) var phase = Phase.down
     private(set) var connection: RuntimeConnection?
@@ -33,7 +33,8 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     /// What was being restored when the last runtime died, which tells nothing of it the first time: somebody has killed it,
     /// or it simulated, too.
     private var suspectIDs: [UInt32] = []
-    private var isPingUnanswered = false
+    /// When the ping that has not been answered was sent, with the runtime's CPU time then.
+    private var unanswered: (time: ContinuousClock.Instant, cpuSeconds: Double)?
     /// What ops of congestion controls have cost, as of the latest answer to a ping.
     private(set) var ops: [OpRecord] = []
     /// We have killed it ourselves.
@@ -43,6 +44,11 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
 
     private static let quickDeath = Duration.seconds(10)
     private static let pingInterval = TimeAmount.seconds(5)
+    /// The CPU time that a runtime may take, all threads together, before it answers a ping: on a busy machine the one that
+    /// answers has to wait for a processor. One that takes none may be silent for `hangTimeoutSeconds`.
+    private static let silenceCPUSeconds = 30.0
+    /// How many times the CPU time that a request may take it may wait: for a processor, or threads that help.
+    private static let stallFactor: Int64 = 10
     /// Groups that are read, or wait, while the runtime works on another, so that it need not wait for the disk.
     private static let groupsAhead = 4
 
@@ -161,7 +167,7 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
         connection = nil
         let wasRestoring = phase == .restoring
         phase = .down
-        isPingUnanswered = false
+        unanswered = nil
         restarts += 1
         // Before calls are taken back from the dead runtime.
         let otherCause = otherCause(end)
@@ -188,15 +194,33 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
 
     private func ping() {
         guard phase == .up || phase == .restoring, let connection else { return }
-        if isPingUnanswered {
-            return hung("it did not answer for \(Self.pingInterval.nanoseconds / 1_000_000_000) s")
+        if let sent = unanswered {
+            let used = connection.process.cpuSeconds - sent.cpuSeconds
+            let waited = (ContinuousClock.now - sent.time).components.seconds
+            if used >= Self.silenceCPUSeconds || waited >= hangTimeoutSeconds {
+                return hung("it did not answer for \(waited) s")
+            }
+        } else {
+            sendPing(connection)
         }
-        isPingUnanswered = true
+        loop.scheduleTask(in: Self.pingInterval) { [self] in
+            if self.connection === connection { ping() }
+        }
+    }
+
+    private func sendPing(_ connection: RuntimeConnection) {
+        unanswered = (.now, connection.process.cpuSeconds)
         connection.send(RuntimeVerb.ping.rawValue, [:]) { [self] reply, _, _ in
-            isPingUnanswered = false
+            unanswered = nil
             ops = (try? reply.parameters["ops"]?.decode()) ?? []
             let busy = reply.parameters["busy_s"]?.integer ?? 0
-            if busy > hangTimeoutSeconds { return hung("one request kept it busy for \(busy) s") }
+            if busy > hangTimeoutSeconds {
+                return hung("one request kept it busy for \(busy) s of CPU time")
+            }
+            let stalled = reply.parameters["stalled_s"]?.integer ?? 0
+            if stalled / Self.stallFactor > hangTimeoutSeconds {
+                return hung("one request has not come to its end for \(stalled) s")
+            }
             if let serial = reply.parameters["run"]?.integer,
                 let seconds = reply.parameters["run_s"]?.integer,
                 seconds > hangTimeoutSeconds
@@ -206,9 +230,6 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
                     "a simulation does not get on, at \(seconds) s of CPU time in one step", isRunsFault: true
                 )
             }
-        }
-        loop.scheduleTask(in: Self.pingInterval) { [self] in
-            if self.connection === connection { ping() }
         }
     }
 

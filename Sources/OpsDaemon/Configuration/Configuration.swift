@@ -5,7 +5,7 @@ import Glibc
 struct Configuration: Equatable, Sendable {
     /// Its members may change things, beside root and the daemon's own user.
     var group = "opsd"
-    /// A request that keeps the runtime busy for longer counts as hung.
+    /// A request that takes more of the runtime's CPU time counts as hung.
     var hangTimeoutSeconds = 120
     /// Of each uid but 0 and the daemon's own.
     var limits = Limits()

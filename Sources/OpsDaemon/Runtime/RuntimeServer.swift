@@ -59,11 +59,11 @@ final class RuntimeServer {
     private func dispatch(_ request: RuntimeRequest) throws {
         switch request.method {
         case RuntimeVerb.ping.rawValue:
-            let slowest = simulations.slowest
+            let (slowest, busy) = (simulations.slowest, control.busy)
             writer.answer(
                 request.serial,
                 [
-                    "busy_s": .integer(control.busySeconds),
+                    "busy_s": .integer(busy.cpuSeconds), "stalled_s": .integer(busy.seconds),
                     "run": slowest.map { .integer($0.serial) } ?? .null,
                     "run_s": slowest.map { .integer($0.seconds) } ?? .null,
                     "ops": (try? JSONValue(encoding: host.opCounters)) ?? [],

@@ -10,9 +10,8 @@ final class WorkThread: @unchecked Sendable {  // `waiting` is guarded by `condi
 
     private let condition = NSCondition()
     private var waiting: [(serial: Int64, work: @Sendable () -> Void)] = []
-    /// When the present piece of work began, in seconds of `ContinuousClock`; 0: idle.
-    private let busySince = Atomic<Int64>(0)
-    private static let epoch = ContinuousClock.now
+    /// The present piece of work, and when it began; nil: idle.
+    private let step = Mutex<(work: ThreadStep?, begin: ContinuousClock.Instant)?>(nil)
 
     init(name: String) {
         let thread = Thread { [self] in loop() }
@@ -28,10 +27,10 @@ final class WorkThread: @unchecked Sendable {  // `waiting` is guarded by `condi
         }
     }
 
-    /// How long the present piece of work has been going on.
-    var busySeconds: Int64 {
-        let since = busySince.load(ordering: .relaxed)
-        return since == 0 ? 0 : max(0, Self.seconds - since)
+    /// How long the present piece of work has been going on: seconds of the thread's CPU time, and of time.
+    var busy: (cpuSeconds: Int64, seconds: Int64) {
+        guard let step = step.withLock({ $0 }) else { return (0, 0) }
+        return (Int64(step.work?.cpuSeconds ?? 0), (ContinuousClock.now - step.begin).components.seconds)
     }
 
     /// Of each thread: the serial of the request that it works on, as a pointer; serials start at 1.
@@ -47,21 +46,19 @@ final class WorkThread: @unchecked Sendable {  // `waiting` is guarded by `condi
         pthread_getspecific(serialKey).map { Int64(Int(bitPattern: $0)) }
     }
 
-    private static var seconds: Int64 { (ContinuousClock.now - epoch).components.seconds + 1 }
-
     private func loop() -> Never {
         while true {
             condition.lock()
             while waiting.isEmpty { condition.wait() }
             let next = waiting.removeFirst()
             condition.unlock()
-            busySince.store(Self.seconds, ordering: .relaxed)
+            step.withLock { $0 = (ThreadStep(), .now) }
             pthread_setspecific(Self.serialKey, UnsafeRawPointer(bitPattern: Int(next.serial)))
             ops_work_on(next.serial)
             next.work()
             ops_work_on(0)
             pthread_setspecific(Self.serialKey, nil)
-            busySince.store(0, ordering: .relaxed)
+            step.withLock { $0 = nil }
         }
     }
 }

@@ -2,6 +2,14 @@ import Foundation
 import Glibc
 
 extension RuntimeProcess {
+    /// The CPU time of all its threads so far; 0 once it has ended.
+    var cpuSeconds: Double {
+        var clock = clockid_t()
+        var time = timespec()
+        guard clock_getcpuclockid(pid, &clock) == 0, clock_gettime(clock, &time) == 0 else { return 0 }
+        return Double(time.tv_sec) + Double(time.tv_nsec) / 1e9
+    }
+
     /// Ours without systemd's: readiness and watchdog are the broker's, and so is the listening socket.
     static var childEnvironment: [String] {
         let withheld: Set<String> = [
