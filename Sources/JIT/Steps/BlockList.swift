@@ -47,8 +47,9 @@ extension Step {
 
 extension StepList {
     /// Whether the branch at `index` skips nothing but a move, so that it may become a conditional move (`emitSelect`).
-    fileprivate func isSelect(at index: Int) -> Bool {
-        guard steps[index].isBranch, index + 2 < steps.count, arrivals[index + 1] == 0,
+    func isSelect(at index: Int) -> Bool {
+        guard steps[index].isBranch, !steps[index].isGuessed, index + 2 < steps.count,
+            arrivals[index + 1] == 0,
             steps[index + 1].anyMoveWidth != nil
         else { return false }
         let over = steps[index].target

@@ -92,6 +92,18 @@ struct LoopNest {
         if blocks[head].innermost < 0 { blocks[head].innermost = Int32(head) }
     }
 
+    /// The blocks of each loop that has no other inside, each behind all that lead to it in a turn.
+    func innermostLoops() -> [[Int]] {
+        var members = [[Int]](repeating: [], count: blocks.count)
+        for block in order where blocks[block].innermost >= 0 {
+            members[Int(blocks[block].innermost)].append(block)
+        }
+        for block in order where isHead(block) && blocks[block].outer >= 0 {
+            members[Int(blocks[block].outer)] = []
+        }
+        return members.filter { !$0.isEmpty }
+    }
+
     private func addSources(of block: Int, areBack: Bool, _ ways: WaysBack, to work: inout [Int]) {
         var way = ways.first(to: block)
         while way >= 0 {

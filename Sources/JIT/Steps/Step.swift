@@ -20,6 +20,8 @@ struct Step {
 
     var insn: Decoded
     var kind: Kind
+    /// A branch that is no conditional move though it could be one (see `GuessedSelects`).
+    var isGuessed = false
     /// Instruction of the image that it comes from.
     var pc: Int32
     /// Index of the step that a jump goes to; -1: it is no jump.

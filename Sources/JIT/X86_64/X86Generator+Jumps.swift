@@ -45,7 +45,7 @@ extension X86Generator {
     /// condition is often as good as random.
     private mutating func emitSelect(_ step: Step, _ condition: Condition, _ width: Width) -> Bool {
         let next = index + 1, over = Int(step.target)
-        guard request.options.optimises, skips(over, from: next), list.arrivals[next] == 0,
+        guard request.options.optimises, !step.isGuessed, skips(over, from: next), list.arrivals[next] == 0,
             let moveWidth = list.steps[next].anyMoveWidth, step.insn.dst != 10
         else { return false }
         let insn = list.steps[next].insn, compared = step.insn

@@ -173,6 +173,7 @@ struct X86Generator: ~Copyable {
                 programBytes: shape.stackBytes)
             CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
             list.simplifyShifts()
+            GuessedSelects.mark(in: &list)
             BlockLayout.apply(to: &list)
         }
         let used = list.registersUsed()

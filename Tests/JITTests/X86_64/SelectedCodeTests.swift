@@ -117,6 +117,37 @@ struct SelectedCodeTests {
         #expect(!compared.contains("set"))
     }
 
+    /// r0 = 100; for (r3 = 0; r3 < 20; r3++) { r0 += r2; if (r0 > limit) r0 = limit; }, the limit in r4 or a constant.
+    private static func limited(by limit: Int32, inRegister: Bool) -> [Instruction] {
+        let branch =
+            inRegister
+            ? Instruction(opcode: Opcode.jle | 0x0d, dst: 0, src: 4, offset: 1)
+            : Insn.jump(Opcode.jle, 0, imm: limit, to: 1)
+        return [
+            Insn.mov(0, imm: 100), Insn.mov(3, imm: 0), Insn.mov(4, imm: limit),
+            Insn.alu64(Opcode.and, 2, imm: 0xff),
+            Insn.alu64(Opcode.add, 0, 2), branch, Insn.mov(0, 4),
+            Insn.alu64(Opcode.add, 3, imm: 1), Insn.jump(Opcode.jlt, 3, imm: 20, to: -5), Insn.exit,
+        ]
+    }
+
+    @Test("what a loop makes of itself under a limit is not moved but guessed") func guessedLimit() throws {
+        #expect(try !code(SelectedCodeTests.limited(by: 500, inRegister: false)).contains("cmov"))
+        // Two variables may well be random, and two cycles a turn are not worth that.
+        #expect(try code(SelectedCodeTests.limited(by: 500, inRegister: true)).contains("cmov"))
+    }
+
+    @Test("a condition that does not hang on its own select is moved") func movedInLoop() throws {
+        // A sum of bytes, those up to 100 counted as 7.
+        let text = try code([
+            Insn.mov(0, imm: 0), Insn.mov(3, imm: 0), Insn.mov(5, 1), Insn.alu64(Opcode.add, 5, 3),
+            Insn.load(.byte, 4, 5, 0), Insn.jump(Opcode.jgt, 4, imm: 100, to: 1), Insn.mov(4, imm: 7),
+            Insn.alu64(Opcode.add, 0, 4), Insn.alu64(Opcode.add, 3, imm: 1),
+            Insn.jump(Opcode.jlt, 3, imm: 20, to: -8), Insn.exit,
+        ])
+        #expect(text.contains("cmov"))
+    }
+
     @Test("the sum of which both halves of a rotate are made is made once") func rotatedSum() throws {
         let text = try code([
             Insn.alu64(Opcode.add, 2, imm: 77), Insn.alu64(Opcode.add, 2, 1), Insn.mov(3, 2),
