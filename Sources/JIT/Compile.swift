@@ -44,7 +44,8 @@ package struct CompileRequest: Sendable {
 /// in x0, and the registers that the procedure call standard wants kept.
 package struct CompiledProgram: Equatable, Sendable {
     package var code: [UInt8]
-    /// Offset in `code` of each instruction of the image; of unreachable ones, of the trap that stands for them.
+    /// Offset in `code` of each instruction of the image; of unreachable ones, of the trap that stands for them
+    /// or of what comes behind.
     package var insnOffsets: [Int32]
     /// Offset in `code` of each subprog, the body (0) first.
     package var subprogOffsets: [Int32]

@@ -8,6 +8,7 @@ extension StepList {
             steps[index].target = threaded(steps[index].target)
         }
         countArrivals()
+        removeTraps()
         invertBranches()
         for index in steps.indices
         where steps[index].kind == .goto && nextStep(after: index) == Int(steps[index].target) {
@@ -24,6 +25,16 @@ extension StepList {
             } else if index + 1 < steps.count, steps[index + 1].kind == .trap {
                 steps[index].kind = .goto
             }
+        }
+    }
+
+    /// Traps between steps that follow each other would only be jumped over.
+    private mutating func removeTraps() {
+        var isReached = true
+        for index in steps.indices.dropLast() {
+            if arrivals[index] > 0 { isReached = true }
+            if steps[index].kind == .trap, !isReached { steps[index].kind = .nothing }
+            if steps[index].endsFlow { isReached = false }
         }
     }
 

@@ -103,13 +103,23 @@ struct Pending: Equatable {
     func adding(_ other: Pending) -> Pending? {
         let (sum, overflow) = displacement.addingReportingOverflow(other.displacement)
         guard !overflow else { return nil }
-        var result = self
+        let other = other.doubled
+        var result = doubled
         result.displacement = sum
         for (register, scale) in [(other.base, UInt8(1)), (other.index, other.scale)]
         where register != Pending.noRegister {
             if !result.addTerm(register, scale) { return nil }
         }
         return result
+    }
+
+    /// x + x as x × 2, which leaves room for another term.
+    private var doubled: Pending {
+        guard base == index, scale == 1, base != Pending.noRegister else { return self }
+        var value = self
+        value.base = Pending.noRegister
+        value.scale = 2
+        return value
     }
 
     private mutating func addTerm(_ register: UInt8, _ factor: UInt8) -> Bool {

@@ -12,7 +12,9 @@ extension X86Generator {
         case Opcode.add: emitAdd(insn, enough)
         case Opcode.sub: emitSubtract(insn, enough)
         case Opcode.and: emitAnd(insn, enough)
-        case Opcode.or: if !emitRotate(insn, enough) { emitBinary(.or, insn, enough) }
+        case Opcode.or:
+            if emitRotate(insn, enough) { return }
+            if isSum(insn) { emitAdd(insn, enough) } else { emitBinary(.or, insn, enough) }
         case Opcode.xor:
             if !emitRotate(insn, enough), !emitNot(insn, enough) { emitBinary(.xor, insn, enough) }
         case Opcode.mul: emitMultiply(insn, enough)
@@ -174,6 +176,15 @@ extension X86Generator {
         emitBinary(.sub, insn, width)
     }
 
+    /// Whether the operands of an `or` share no bits: `x << n | field`, of less than n bits. Then it is a sum, and that an
+    /// address.
+    private func isSum(_ insn: Decoded) -> Bool {
+        guard insn.usesRegister, isPending(insn.dst), isPending(insn.src) else { return false }
+        let left = pending[Int(insn.dst)], right = pending[Int(insn.src)]
+        return left.kind == .bits && left.constant <= right.lowestZeros
+            || right.kind == .bits && right.constant <= left.lowestZeros
+    }
+
     // MARK: Other operations of two operands
 
     /// dst = dst `operation` src, now.
@@ -265,6 +276,13 @@ extension X86Generator {
 }
 
 extension Pending {
+    /// A mask of low bits that are zero, as far as the scale of an address says so.
+    fileprivate var lowestZeros: UInt64 {
+        guard kind == .address, displacement == 0, index != Pending.noRegister else { return 0 }
+        if base == index, scale == 1 { return 1 }
+        return base == Pending.noRegister ? UInt64(scale) - 1 : 0
+    }
+
     static func folded(_ value: UInt64, _ width: Width) -> Pending {
         .constant(width == .b64 ? value : value & 0xffff_ffff)
     }

@@ -75,8 +75,8 @@ extension X86Generator {
         }
         switch operation {
         case .shl:
-            // As an index, what must be computed first is scaled for nothing.
-            if count <= 3, shiftedLeft(dst, count, width) == nil { settle(dst) }
+            // As an index, what must be computed first is scaled for nothing; further up, it may be a field.
+            if shiftedLeft(dst, count, width) == nil { settle(dst) }
             if let value = shiftedLeft(dst, count, width) { return define(dst, value) }
         case .shr: if let value = shiftedRight(dst, count, width) { return define(dst, value) }
         default: if emitFieldSignExtension(dst, count, width) { return }

@@ -171,6 +171,7 @@ struct X86Generator: ~Copyable {
             let promoted = StackSlots.promote(
                 &list, count: shape.clearsStack || used & 1 << 10 == 0 ? 0 : room,
                 programBytes: shape.stackBytes)
+            RepeatedLoads.replace(in: &list, facts)
             CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
             list.simplifyShifts()
             GuessedSelects.mark(in: &list)

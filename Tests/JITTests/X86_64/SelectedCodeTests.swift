@@ -1,4 +1,5 @@
 import BPF
+import Foundation
 import JIT
 import Testing
 
@@ -146,6 +147,40 @@ struct SelectedCodeTests {
             Insn.jump(Opcode.jlt, 3, imm: 20, to: -8), Insn.exit,
         ])
         #expect(text.contains("cmov"))
+    }
+
+    @Test("a bit under a shifted value is added by an address") func shiftedSum() throws {
+        // r0 = r2 << 1 | (r1 >> 3 & 1), and with two bits
+        for (count, mask) in [(1, 1), (2, 3), (3, 7)] as [(Int32, Int32)] {
+            let text = try code([
+                Insn.mov(0, 2), Insn.alu64(Opcode.lsh, 0, imm: count), Insn.alu64(Opcode.and, 1, imm: mask),
+                Insn.alu64(Opcode.or, 0, 1), Insn.alu64(Opcode.xor, 0, imm: 5), Insn.exit,
+            ])
+            #expect(text.contains("lea") && !text.contains("or rax, r"))
+        }
+        let overlapping = try code([
+            Insn.mov(0, 2), Insn.alu64(Opcode.lsh, 0, imm: 1), Insn.alu64(Opcode.and, 1, imm: 3),
+            Insn.alu64(Opcode.or, 0, 1), Insn.exit,
+        ])
+        #expect(overlapping.contains("or rax, r"))
+    }
+
+    @Test("what a register still holds is not loaded again") func repeatedLoads() throws {
+        let text = try code([
+            Insn.load(.word, 3, 1, 8), Insn.load(.word, 4, 1, 8), Insn.alu64(Opcode.mul, 4, 3),
+            Insn.store(.word, 1, 12, 4), Insn.load(.word, 0, 1, 8), Insn.alu64(Opcode.add, 0, 4), Insn.exit,
+        ])
+        #expect(text.components(separatedBy: "[rdi + 8]").count == 2)
+        // On both sides of a branch too; a store that may lie there is in between on one.
+        let joined = [
+            Insn.load(.word, 3, 1, 8), Insn.jump(Opcode.jgt, 2, imm: 7, to: 2),
+            Insn.alu64(Opcode.add, 2, imm: 3), Insn.store(.word, 1, 16, 2),
+            Insn.load(.word, 0, 1, 8), Insn.alu64(Opcode.xor, 0, 2), Insn.alu64(Opcode.add, 0, 3), Insn.exit,
+        ]
+        #expect(try code(joined).components(separatedBy: "[rdi + 8]").count == 2)
+        var overwritten = joined
+        overwritten[3] = Insn.store(.word, 1, 8, 2)
+        #expect(try code(overwritten).components(separatedBy: "[rdi + 8]").count == 4)
     }
 
     @Test("the sum of which both halves of a rotate are made is made once") func rotatedSum() throws {
