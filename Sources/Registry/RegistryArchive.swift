@@ -42,13 +42,6 @@ package struct RegistryArchive: Sendable {
 
     init() {}
 
-    /// - Throws: EINVAL, with the line, for what `write` has not written.
-    package init(parsing text: String) throws(Refusal) {
-        let reader = RegistryArchiveReader()
-        try reader.add(text)
-        self = try reader.finish()
-    }
-
     /// - Throws: EINVAL if something that its entries need is missing.
     fileprivate func check(objects objectCount: JSONValue?, registrations: JSONValue?) throws(Refusal) {
         guard objectCount == .integer(Int64(objects.count)), registrations == .integer(Int64(entries.count))

@@ -22,7 +22,11 @@ import Testing
             let archive = try reader.finish()
             #expect(archive.entries == entries && archive.objects.count == 2 && archive.lastID == 7)
             guard cut < text.index(before: text.endIndex) else { continue }
-            #expect(throws: Refusal.self) { try RegistryArchive(parsing: String(text[..<cut])) }
+            #expect(throws: Refusal.self) {
+                let reader = RegistryArchiveReader()
+                try reader.add(String(text[..<cut]))
+                _ = try reader.finish()
+            }
         }
     }
 }
