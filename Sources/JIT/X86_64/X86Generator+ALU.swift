@@ -250,11 +250,28 @@ extension X86Generator {
         }
         if let place = foldableMultiplicand(dst, width) {
             assembler.multiply(width, machine(dst), place, constant: constant)
+        } else if emitMultiplyNearPower(dst, constant, width) {
+            return
         } else {
             wantRegister(dst, width)
             assembler.multiply(width, machine(dst), register(dst), constant: constant)
         }
         isSettled(dst)
+    }
+
+    /// x × 33 = (x << 5) + x, x × 31 = (x << 5) - x: two cycles where a multiplication takes three, which sums of this kind
+    /// (hashes of strings) wait for in every turn.
+    private mutating func emitMultiplyNearPower(_ dst: UInt8, _ constant: Int32, _ width: Width) -> Bool {
+        guard constant >= 7, constant < 1 << 30 else { return false }
+        let isAbove = (constant - 1).nonzeroBitCount == 1
+        guard isAbove || (constant + 1).nonzeroBitCount == 1 else { return false }
+        let power = isAbove ? constant - 1 : constant + 1
+        let target = overwrite(dst), other = RegisterMap.scratch1
+        assembler.move(width, other, target)
+        assembler.shift(.shl, width, isAbove ? other : target, count: UInt8(power.trailingZeroBitCount))
+        assembler.alu(isAbove ? .add : .sub, width, target, other)
+        noteFlags(target, width)
+        return true
     }
 
     /// The product takes the place of the load.

@@ -49,16 +49,25 @@ extension X86Generator {
             return emitShift(operation, insn.dst, by: count, width)
         }
         let width = countWidth
-        wantRegister(insn.src, .b32)
+        if maskedCount(insn.src, width) == nil { wantRegister(insn.src, .b32) }
         let dst = insn.dst
         if request.features.contains(.bmi2) {
             wantRegister(dst, width)
-            assembler.shiftExtended(operation, width, machine(dst), register(dst), count: register(insn.src))
+            let count = maskedCount(insn.src, width) ?? register(insn.src)
+            assembler.shiftExtended(operation, width, machine(dst), register(dst), count: count)
             isSettled(dst)
         } else {
             let target = overwrite(dst)
-            emitShiftByCL(operation, width, target, register(insn.src))
+            emitShiftByCL(operation, width, target, maskedCount(insn.src, width) ?? register(insn.src))
         }
+    }
+
+    /// `x << (n & 63)`: the machine masks the count itself, so what is masked will do.
+    private func maskedCount(_ register: UInt8, _ width: Width) -> Register? {
+        guard isPending(register) else { return nil }
+        let count = pending[Int(register)], mask = UInt64(width.rawValue - 1)
+        guard count.kind == .bits, count.shift == 0, count.constant & mask == mask else { return nil }
+        return machine(count.base)
     }
 
     private mutating func emitShift(

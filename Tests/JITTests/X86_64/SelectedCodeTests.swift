@@ -183,6 +183,34 @@ struct SelectedCodeTests {
         #expect(try code(overwritten).components(separatedBy: "[rdi + 8]").count == 4)
     }
 
+    @Test(
+        "a product by a neighbour of a power of two is a shift and a sum", arguments: [7, 17, 31, 33, 65535])
+    func nearPower(factor: Int32) throws {
+        for operation: UInt8 in [0x07, 0x04] {
+            let text = try code([
+                Insn.mov(0, 2), Insn.alu64(Opcode.xor, 0, imm: 9),
+                Instruction(opcode: Opcode.mul | operation, dst: 0, imm: factor), Insn.exit,
+            ])
+            #expect(text.contains("shl") && !text.contains("mul"))
+        }
+    }
+
+    @Test("a count is not masked as the machine does anyway") func maskedCount() throws {
+        for (mask, isMasked) in [(63, false), (127, false), (31, true)] as [(Int32, Bool)] {
+            let text = try code([
+                Insn.mov(0, imm: 1), Insn.alu64(Opcode.and, 2, imm: mask), Insn.alu64(Opcode.lsh, 0, 2),
+                Insn.exit,
+            ])
+            #expect(text.contains("and ") == isMasked)
+            // The register that is shifted is its own count.
+            let own = try code([
+                Insn.mov(0, 2), Insn.mov(3, 0), Insn.alu64(Opcode.and, 3, imm: mask),
+                Insn.alu64(Opcode.rsh, 0, 3), Insn.alu64(Opcode.add, 0, 3), Insn.exit,
+            ])
+            #expect(own.contains("and "))
+        }
+    }
+
     @Test("the sum of which both halves of a rotate are made is made once") func rotatedSum() throws {
         let text = try code([
             Insn.alu64(Opcode.add, 2, imm: 77), Insn.alu64(Opcode.add, 2, 1), Insn.mov(3, 2),
