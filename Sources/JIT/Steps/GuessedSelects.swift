@@ -18,8 +18,9 @@ struct GuessedSelects {
     private static let leastGain = 5
     /// After so many turns each chain shows how fast it grows.
     private static let turns = 4
-    /// Steps of a loop that is looked at.
+    /// Steps and selects of a loop that is looked at: many are a table in disguise, and take as long to count as to emit.
     private static let stepsMax = 160
+    private static let selectsMax = 8
 
     static func mark(in list: inout StepList) {
         guard list.steps.indices.contains(where: { list.isJumpBack(at: $0) }),
@@ -28,9 +29,10 @@ struct GuessedSelects {
         let blocks = BlockList(list), loops = LoopNest(blocks)
         for members in loops.innermostLoops() {
             let ranges = members.map { blocks.range($0) }
-            guard ranges.reduce(0, { $0 + $1.count }) <= stepsMax,
-                ranges.contains(where: { $0.contains { list.isSelect(at: $0) } })
-            else { continue }
+            let selects = ranges.reduce(0) { $0 + $1.count { list.isSelect(at: $0) } }
+            guard (1...selectsMax).contains(selects), ranges.reduce(0, { $0 + $1.count }) <= stepsMax else {
+                continue
+            }
             mark(ranges, in: &list)
         }
     }
