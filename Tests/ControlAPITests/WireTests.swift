@@ -1,3 +1,4 @@
+import CShim
 import ControlAPI
 import Foundation
 import Testing
@@ -28,6 +29,70 @@ import Testing
         var whole = FrameSplitter(limit: 8)
         whole.append(Array("123456789\0".utf8))
         #expect(throws: FrameSplitter.Failure.tooLong(limit: 8)) { try whole.next() }
+    }
+
+    /// However a call arrives, what its splitter decodes on the way is the object, and the text is what was sent.
+    @Test func decodesAnObjectWhileItArrives() throws {
+        for count in [30_000, 30_001, 30_002] {
+            let object = Self.bytes(count)
+            let call = Call("a.B", ["object": .string(Data(object).base64EncodedString()), "file": "x"])
+            let text = Array(call.json.frame.dropLast())
+            for cut in Array(16 << 10..<(16 << 10) + 9) + Array(text.count - 24..<text.count) {
+                let frame = try Self.frame(text, cut: cut)
+                let run = try #require(frame.run)
+                #expect(run.bytes == object)
+                #expect(frame.count == text.count)
+                let (parsed, place) = try Call.parse(frame: frame.joinedAroundRun(), objectByteCountMin: 0)
+                #expect(place == run.offset..<run.offset)
+                #expect(parsed.parameters == call.parameters.setting("object", to: ""))
+                #expect(frame.joined() == text)
+            }
+        }
+    }
+
+    /// What was taken for an object and is none loses nothing.
+    @Test(
+        "gives a text back as it came",
+        arguments: [
+            "=", "==", "===", "A=", "AB=", "AB=C", "AB==", "AQ==", "AAE=", "AAF=", "AQ==AAAA", "-", "\\/",
+            "A b",
+        ])
+    func keepsTheTextThatIsNoObject(end: String) throws {
+        let letters = Data(Self.bytes(24_000)).base64EncodedString()
+        for text in [
+            #"{"method":"a.B","parameters":{"object":"\#(letters)\#(end)"}}"#,
+            #"{"method":"\"object\":\#(letters)\#(end)""#, #""object": "\#(letters)\#(end)"#,
+        ] {
+            let bytes = Array(text.utf8)
+            for cut in [0, 20_000] + Array(bytes.count - 12...bytes.count) {
+                let frame = try Self.frame(bytes, cut: cut)
+                #expect(frame.count == bytes.count)
+                #expect(frame.joined() == bytes)
+            }
+        }
+    }
+
+    private static func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { UInt8(truncatingIfNeeded: $0 &* 37 &+ $0 >> 8 &+ count) }
+    }
+
+    private static func frame(_ text: [UInt8], cut: Int) throws -> FrameSplitter.Frame {
+        var splitter = FrameSplitter(decodingWith: { ops_base64_decode($0, $1, $2) })
+        splitter.append(text[..<cut])
+        splitter.append(text[cut...] + [0])
+        return try #require(try splitter.nextFrame())
+    }
+
+    @Test func writesAnEventAsItIsEncoded() throws {
+        var event = HostEvent(
+            "eject", id: 1, name: "n", subsystem: "s", objectSha256: "o", errno: 2, reason: "r",
+            durationUs: 3,
+            restored: 4, details: ["budget": "b", "limit": 5, "value": 6], text: "t")
+        event.signer = "k"
+        #expect(try event.json == JSONValue(encoding: event))
+        #expect(try event.json.decode(as: HostEvent.self) == event)
+        let least = HostEvent("load", text: "t")
+        #expect(try least.json == JSONValue(encoding: least))
     }
 
     @Test func readsACall() throws {

@@ -62,16 +62,17 @@ extension JSONValue {
         try self.init(parsing: Array(text.utf8), limits: limits)
     }
 
-    /// The same, but a long string that is the member `name` of the member `parent` of the whole is left where it lies: in
-    /// the value it is empty.
+    /// The same, but a string of at least `byteCountMin` that is the member `name` of the member `parent` of the whole is
+    /// left where it lies: in the value it is empty.
     ///
     /// - Returns: where it lies in `bytes`, between its quotes; nil if there is none. What stands there has not been looked
     ///   at: nobody knows whether it is the text of a string until all of it is known to be letters.
     package static func parse(
-        _ bytes: [UInt8], leaving name: String, of parent: String, limits: JSONLimits = .request
+        _ bytes: [UInt8], leaving name: String, of parent: String, byteCountMin: Int,
+        limits: JSONLimits = .request
     ) throws(JSONError) -> (value: JSONValue, text: Range<Int>?) {
         var parser = JSONParser(bytes: bytes, limits: limits)
-        parser.left = JSONParser.LeftText(name: name, parent: parent)
+        parser.left = JSONParser.LeftText(name: name, parent: parent, byteCountMin: byteCountMin)
         let value = try parser.parseDocument()
         return (value, parser.left?.range)
     }
@@ -87,11 +88,9 @@ private struct JSONParser {
     var left: LeftText?
 
     struct LeftText {
-        /// A shorter one is not worth the trouble.
-        static let byteCountMin = 4096
-
         let name: String
         let parent: String
+        let byteCountMin: Int
         /// The member of the whole that is being parsed is `parent`.
         var isInParent = false
         var range: Range<Int>?
@@ -203,8 +202,8 @@ private struct JSONParser {
             else { return nil }
             return base.distance(to: UnsafeRawPointer(quote))
         }
-        guard let byteCount, byteCount >= LeftText.byteCountMin else { return false }
-        left?.range = start..<start + byteCount
+        guard let byteCount, let left, byteCount >= left.byteCountMin else { return false }
+        self.left?.range = start..<start + byteCount
         offset = start + byteCount + 1
         values += 1
         return true

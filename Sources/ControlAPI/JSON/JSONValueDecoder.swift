@@ -20,10 +20,7 @@ private struct JSONValueDecoder: Decoder {
     func container<Key: CodingKey>(keyedBy type: Key.Type) throws -> KeyedDecodingContainer<Key> {
         guard let members = value.object else { throw mismatch(type, "an object") }
         return KeyedDecodingContainer(
-            JSONKeyedDecoding(
-                members: Dictionary(
-                    members.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first }),
-                codingPath: codingPath))
+            JSONKeyedDecoding(members: JSONMembers(members), codingPath: codingPath))
     }
 
     func unkeyedContainer() throws -> any UnkeyedDecodingContainer {
@@ -41,16 +38,37 @@ private struct JSONValueDecoder: Decoder {
     }
 }
 
+/// An object's members by name. Most objects have a dozen, and a look at each takes less than a table of them.
+private struct JSONMembers {
+    let all: [JSONValue.Member]
+    private let table: [String: JSONValue]
+
+    private static let fewMax = 32
+
+    init(_ members: [JSONValue.Member]) {
+        all = members
+        table =
+            members.count <= Self.fewMax
+            ? [:] : Dictionary(members.map { ($0.name, $0.value) }, uniquingKeysWith: { first, _ in first })
+    }
+
+    /// - Parameter name: as Swift has it.
+    subscript(name: String) -> JSONValue? {
+        guard all.count <= Self.fewMax else { return table[JSONValue.wireName(name)] }
+        return all.first { JSONValue.isWireName($0.name, of: name) }?.value
+    }
+}
+
 private struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol {
-    let members: [String: JSONValue]
+    let members: JSONMembers
     let codingPath: [any CodingKey]
 
-    var allKeys: [Key] { members.keys.compactMap { Key(stringValue: $0) } }
-    func contains(_ key: Key) -> Bool { members[JSONValue.wireName(key.stringValue)] != nil }
+    var allKeys: [Key] { members.all.compactMap { Key(stringValue: $0.name) } }
+    func contains(_ key: Key) -> Bool { members[key.stringValue] != nil }
 
     private func member(_ key: Key) throws -> JSONValueDecoder {
-        let name = JSONValue.wireName(key.stringValue)
-        guard let value = members[name] else {
+        guard let value = members[key.stringValue] else {
+            let name = JSONValue.wireName(key.stringValue)
             throw DecodingError.keyNotFound(
                 key, .init(codingPath: codingPath, debugDescription: "'\(name)' is missing"))
         }
@@ -71,8 +89,7 @@ private struct JSONKeyedDecoding<Key: CodingKey>: KeyedDecodingContainerProtocol
         try member(key).unkeyedContainer()
     }
     func superDecoder() throws -> any Decoder {
-        JSONValueDecoder(
-            value: .object(members.map { JSONValue.Member($0.key, $0.value) }), codingPath: codingPath)
+        JSONValueDecoder(value: .object(members.all), codingPath: codingPath)
     }
     func superDecoder(forKey key: Key) throws -> any Decoder { try member(key) }
 }

@@ -9,19 +9,31 @@ extension JSONValue {
 
     /// `linkID` → `link_id`: an underscore goes before a capital that follows a small letter or digit.
     package static func wireName(_ swiftName: String) -> String {
-        // Names in Swift are ASCII here; `Character` would look each letter up in Unicode's tables.
-        func isCapital(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
         var wire: [UInt8] = []
         wire.reserveCapacity(swiftName.utf8.count + 4)
+        spell(swiftName) { wire.append($0) }
+        return String(decoding: wire, as: UTF8.self)
+    }
+
+    /// Whether `name` is `wireName(swiftName)`, which is not made for that.
+    static func isWireName(_ name: String, of swiftName: String) -> Bool {
+        var rest = name.utf8[...]
+        var isSame = true
+        spell(swiftName) { isSame = rest.popFirst() == $0 && isSame }
+        return isSame && rest.isEmpty
+    }
+
+    private static func spell(_ swiftName: String, _ put: (UInt8) -> Void) {
+        // Names in Swift are ASCII here; `Character` would look each letter up in Unicode's tables.
+        func isCapital(_ byte: UInt8) -> Bool { (UInt8(ascii: "A")...UInt8(ascii: "Z")).contains(byte) }
         var previous: UInt8?
         for byte in swiftName.utf8 {
             if isCapital(byte), let previous, !isCapital(previous), previous != UInt8(ascii: "_") {
-                wire.append(UInt8(ascii: "_"))
+                put(UInt8(ascii: "_"))
             }
-            wire.append(isCapital(byte) ? byte | 0x20 : byte)
+            put(isCapital(byte) ? byte | 0x20 : byte)
             previous = byte
         }
-        return String(decoding: wire, as: UTF8.self)
     }
 }
 
@@ -45,6 +57,8 @@ private final class JSONStorage {
     func appendElement() -> JSONStorage {
         let element = JSONStorage()
         if case .array(var elements) = content {
+            // So that there is one array, which need not be copied to grow.
+            content = .value(.null)
             elements.append(element)
             content = .array(elements)
         } else {
@@ -56,6 +70,7 @@ private final class JSONStorage {
     func appendMember(_ name: String) -> JSONStorage {
         let member = JSONStorage()
         if case .object(var members) = content {
+            content = .value(.null)
             members.append((name, member))
             content = .object(members)
         } else {

@@ -26,16 +26,21 @@ package struct Call: Equatable, Sendable {
         try self.init(json: json)
     }
 
+    /// A shorter text is not worth the trouble.
+    package static let objectByteCountMin = 4096
+
     /// The same, but the text of a large `object` among the parameters stays in `frame`: the parameter is empty here.
     ///
+    /// - Parameter objectByteCountMin: what is large.
     /// - Returns: where it lies; see `JSONValue.parse`.
     package static func parse(
-        frame: [UInt8], limits: JSONLimits = .request
+        frame: [UInt8], objectByteCountMin: Int = Call.objectByteCountMin, limits: JSONLimits = .request
     ) throws(CallError) -> (call: Call, object: Range<Int>?) {
         let json: JSONValue
         let text: Range<Int>?
         do {
-            (json, text) = try JSONValue.parse(frame, leaving: "object", of: "parameters", limits: limits)
+            (json, text) = try JSONValue.parse(
+                frame, leaving: "object", of: "parameters", byteCountMin: objectByteCountMin, limits: limits)
         } catch { throw .notJSON(error) }
         return (try Call(json: json), text)
     }

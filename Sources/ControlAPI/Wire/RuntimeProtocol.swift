@@ -159,7 +159,30 @@ package struct HostEvent: Codable, Equatable, Sendable {
         self.text = text
     }
 
-    package var json: JSONValue { (try? JSONValue(encoding: self)) ?? [:] }
+    /// As it is encoded; by hand, for each registration makes some.
+    package var json: JSONValue {
+        var members: [JSONValue.Member] = []
+        members.reserveCapacity(15)
+        func add(_ name: String, _ value: JSONValue?) {
+            if let value { members.append(JSONValue.Member(name, value)) }
+        }
+        add("event", .string(event))
+        add("id", id.map { .integer(Int64($0)) })
+        add("name", name.map { .string($0) })
+        add("subsystem", subsystem.map { .string($0) })
+        add("object_sha256", objectSha256.map { .string($0) })
+        add("errno", errno.map { .integer(Int64($0)) })
+        add("reason", reason.map { .string($0) })
+        add("duration_us", durationUs.map { .integer($0) })
+        add("signer", signer.map { .string($0) })
+        add("restored", restored.map { .integer(Int64($0)) })
+        add("budget", budget.map { .string($0) })
+        add("limit", limit.map { .integer($0) })
+        add("value", value.map { .integer($0) })
+        add("details", details)
+        add("text", .string(text))
+        return .object(members)
+    }
 }
 
 /// Registrations of one object, to be made again under their ids.

@@ -11,17 +11,20 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     typealias OutboundOut = ByteBuffer
     typealias OutboundIn = ByteBuffer
 
-    /// Calls above this size are parsed on another thread, so that others do not wait for them.
+    /// Calls of which more is to be read are parsed on another thread, so that others do not wait for them.
     private static let bigFrame = 64 << 10
     /// Calls that are taken up in a row before other connections have their turn.
     private static let callsInARow = 32
     /// A request must be complete, and an answer be taken, within this time.
     private static let patience = Duration.seconds(30)
 
+    /// Objects are decoded as they arrive.
+    static var noFrames: FrameSplitter { FrameSplitter(decodingWith: ParsedCall.base64) }
+
     private let broker: Broker
     private(set) var peer: Peer?
     private var channel: (any Channel)?
-    private var frames = FrameSplitter()
+    private var frames = ClientConnection.noFrames
     private var isBusy = false
     private var isTakingCalls = false
     private var isReadHeld = false
@@ -73,7 +76,7 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
-        frames = FrameSplitter()
+        frames = Self.noFrames
         callBytes = 0
         accountRequests()
         accountAnswer(-answerBytes)
@@ -146,6 +149,9 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     }
 
     private func parse(_ frame: FrameSplitter.Frame) {
+        if frame.unreadByteCount <= Self.bigFrame, let parsed = ParsedCall.parseAroundObject(frame) {
+            return take(.success(parsed))
+        }
         guard frame.count > Self.bigFrame, let channel else { return take(ParsedCall.parse(frame)) }
         broker.pool.runIfActive(eventLoop: channel.eventLoop) {
             ThreadPriority.giveWay(niceness: 5)
