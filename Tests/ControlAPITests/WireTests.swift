@@ -78,9 +78,16 @@ import Testing
 
     private static func frame(_ text: [UInt8], cut: Int) throws -> FrameSplitter.Frame {
         var splitter = FrameSplitter(decodingWith: { ops_base64_decode($0, $1, $2) })
-        splitter.append(text[..<cut])
-        splitter.append(text[cut...] + [0])
-        return try #require(try splitter.nextFrame())
+        var decoded: [UInt8] = []
+        for piece in [text[..<cut], text[cut...] + [0]] {
+            splitter.append(piece) { bytes, offset in
+                #expect(offset == decoded.count)
+                decoded += bytes
+            }
+        }
+        let frame = try #require(try splitter.nextFrame())
+        #expect(decoded == frame.run?.bytes ?? [])
+        return frame
     }
 
     @Test func writesAnEventAsItIsEncoded() throws {
@@ -90,9 +97,32 @@ import Testing
             restored: 4, details: ["budget": "b", "limit": 5, "value": 6], text: "t")
         event.signer = "k"
         #expect(try event.json == JSONValue(encoding: event))
-        #expect(try event.json.decode(as: HostEvent.self) == event)
+        #expect(HostEvent(json: event.json) == event)
         let least = HostEvent("load", text: "t")
         #expect(try least.json == JSONValue(encoding: least))
+        #expect(HostEvent(json: least.json) == least)
+        for (name, value) in ["event": 1, "text": nil, "id": -1, "errno": "2", "limit": 0.5]
+            as [String: JSONValue]
+        {
+            #expect(HostEvent(json: event.json.setting(name, to: value)) == nil, "\(name)")
+        }
+        #expect(HostEvent(json: []) == nil)
+    }
+
+    @Test func readsBackARegistration() throws {
+        var registration = Registration(
+            id: 7, name: "n", kernelStructOps: "k", opsName: "o", state: "INUSE", refs: 1, objectSha256: "s")
+        #expect(Registration(json: registration.json) == registration)
+        registration.linkID = 8
+        registration.variable = "v"
+        registration.reason = "r"
+        registration.trial = Registration.Trial(fallback: 6, leftS: 2)
+        #expect(Registration(json: registration.json) == registration)
+        for (name, value) in ["id": 0.5, "state": nil, "link_id": "8", "reason": 1, "trial": []]
+            as [String: JSONValue]
+        {
+            #expect(Registration(json: registration.json.setting(name, to: value)) == nil, "\(name)")
+        }
     }
 
     @Test func readsACall() throws {

@@ -126,11 +126,9 @@ extension BTFStorage {
     func place(ofMember index: Int, in record: BTFRecord) -> (bitOffset: Int, bitFieldSize: Int) {
         let offset = record.memberBitOffset(index)
         if record.kindFlag { return (offset, record.memberBitFieldSize(index)) }
-        let type = resolve(record.memberType(index))
-        guard kind(of: type) == .int, let int = self.record(of: type) else { return (offset, 0) }
-        let encoding = int.word(0)
-        let bits = Int(encoding & 0xff)
-        return bits == 8 * int.size ? (offset, 0) : (offset + Int(encoding >> 16 & 0xff), bits)
+        guard let int = integer(resolve(record.memberType(index))) else { return (offset, 0) }
+        let bits = Int(int.encoding & 0xff)
+        return bits == 8 * int.size ? (offset, 0) : (offset + Int(int.encoding >> 16 & 0xff), bits)
     }
 
     /// The last parameter without name and type stands for `...`.

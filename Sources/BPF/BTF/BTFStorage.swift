@@ -65,6 +65,15 @@ final class BTFStorage: Sendable {
         BTFKind(rawValue: UInt8(words[start + 1] >> 24 & 0x1f)).unsafelyUnwrapped
     }
 
+    /// What an INT says of itself; nil for anything else.
+    func integer(_ id: TypeID) -> (size: Int, encoding: UInt32)? {
+        let index = id.index - firstID
+        guard index >= 0 else { return base?.integer(id) }
+        guard index < starts.count else { return nil }
+        let start = Int(starts[index])
+        return kind(at: start) == .int ? (Int(words[start + 2]), words[start + 3]) : nil
+    }
+
     /// Follows typedefs, qualifiers and type tags.
     func resolve(_ id: TypeID) -> TypeID {
         var id = id

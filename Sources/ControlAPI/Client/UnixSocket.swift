@@ -81,6 +81,10 @@ package final class UnixSocket {
     /// The next bytes, at most 256 KiB; empty at the end of the stream.
     package func receive() throws(SystemFailure) -> [UInt8] {
         while true {
+            // One that waits in recv(2) is woken each time the peer takes something of ours, one in poll(2) only by bytes:
+            // and who wakes somebody pays for it.
+            var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+            _ = poll(&waiting, 1, -1)
             var count = 0
             let bytes = [UInt8](unsafeUninitializedCapacity: 256 << 10) { buffer, initialized in
                 count = Glibc.recv(descriptor, buffer.baseAddress, buffer.count, 0)

@@ -79,6 +79,27 @@ package struct Registration: Codable, Equatable, Sendable {
         }
         return .object(members)
     }
+
+    /// The same back; nil if it is none.
+    package init?(json: JSONValue) {
+        var members = JSONMemberReader(json)
+        guard let id: UInt32 = members.integer("id"), let name = members.string("name"),
+            let kernelStructOps = members.string("kernel_struct_ops"),
+            let opsName = members.string("ops_name"), let state = members.string("state"),
+            let refs: Int = members.integer("refs"), let objectSha256 = members.string("object_sha256")
+        else { return nil }
+        self.init(
+            id: id, name: name, kernelStructOps: kernelStructOps, opsName: opsName, state: state, refs: refs,
+            linkID: members.integer("link_id"), objectSha256: objectSha256,
+            variable: members.string("variable"), reason: members.string("reason"))
+        if let json = members["trial"] {
+            var members = JSONMemberReader(json)
+            guard let fallback: UInt32 = members.integer("fallback"), let left = members.double("left_s")
+            else { return nil }
+            trial = Trial(fallback: fallback, leftS: left)
+        }
+        guard members.isSound else { return nil }
+    }
 }
 
 /// A map that could not be registered with `keep_going`.

@@ -1,5 +1,8 @@
 /// Base 64 that is decoded while it arrives.
 package struct Base64Run: Sendable {
+    /// Is given bytes, and how many came before them.
+    package typealias Sink = (_ bytes: UnsafeBufferPointer<UInt8>, _ offset: Int) -> Void
+
     /// Where it stood in the text that it was taken out of.
     package let offset: Int
     private var pieces = Pieces()
@@ -26,32 +29,33 @@ package struct Base64Run: Sendable {
     private static let stride = 32 << 10
 
     /// Takes letters from the start of a text, as many as there are: all, unless it is over then.
+    /// - Parameter sink: is given their bytes, part by part.
     /// - Returns: how many.
-    mutating func append(_ text: UnsafeBufferPointer<UInt8>) -> Int {
+    mutating func append(_ text: UnsafeBufferPointer<UInt8>, _ sink: Sink) -> Int {
         var taken = 0
         while !isOver, taken < text.count {
             if rest.isEmpty {
                 let end = min(text.count, taken + Self.stride)
-                let count = appendGroups(of: UnsafeBufferPointer(rebasing: text[taken..<end]))
+                let count = appendGroups(of: UnsafeBufferPointer(rebasing: text[taken..<end]), sink)
                 taken += count
                 if count == Self.stride { continue }
             }
-            guard taken < text.count, takes(text[taken]) else { break }
+            guard taken < text.count, takes(text[taken], sink) else { break }
             taken += 1
         }
         return taken
     }
 
-    private mutating func appendGroups(of text: UnsafeBufferPointer<UInt8>) -> Int {
+    private mutating func appendGroups(of text: UnsafeBufferPointer<UInt8>, _ sink: Sink) -> Int {
         withUnsafeTemporaryAllocation(of: UInt8.self, capacity: text.count / 4 * 3) { bytes in
             let letters = Base64.decodeGroups(of: text, into: bytes, bulk: bulk)
-            pieces.append(UnsafeBufferPointer(rebasing: bytes[..<(letters / 4 * 3)]), isLarge: true)
+            append(bytes: UnsafeBufferPointer(rebasing: bytes[..<(letters / 4 * 3)]), sink)
             return letters
         }
     }
 
     /// A letter of a group that is cut, or padded, or none.
-    private mutating func takes(_ letter: UInt8) -> Bool {
+    private mutating func takes(_ letter: UInt8, _ sink: Sink) -> Bool {
         let padding = UInt8(ascii: "=")
         guard Base64.isLetter(letter) || letter == padding && rest.count >= 2 else {
             isOver = true
@@ -63,10 +67,16 @@ package struct Base64Run: Sendable {
             isOver = true
             return true
         }
-        group.withUnsafeBufferPointer { pieces.append($0, isLarge: true) }
+        group.withUnsafeBufferPointer { append(bytes: $0, sink) }
         isOver = rest.contains(padding)
         rest = []
         return true
+    }
+
+    private mutating func append(bytes: UnsafeBufferPointer<UInt8>, _ sink: Sink) {
+        guard !bytes.isEmpty else { return }
+        sink(bytes, pieces.count)
+        pieces.append(bytes, isLarge: true)
     }
 
     /// Letters at its end that became no bytes.

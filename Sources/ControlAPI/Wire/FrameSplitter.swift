@@ -38,7 +38,9 @@ package struct FrameSplitter: Sendable {
         }
 
         /// - Returns: where in `bytes` the frame ends, if it does.
-        fileprivate mutating func append(_ bytes: UnsafeBufferPointer<UInt8>, _ bulk: Base64.Bulk?) -> Int? {
+        fileprivate mutating func append(
+            _ bytes: UnsafeBufferPointer<UInt8>, _ bulk: Base64.Bulk?, _ sink: Base64Run.Sink = { _, _ in }
+        ) -> Int? {
             var taken = 0
             if let bulk, count == 0, let start = Self.objectStart(in: bytes) {
                 pieces.append(UnsafeBufferPointer(rebasing: bytes[..<start]))
@@ -46,7 +48,7 @@ package struct FrameSplitter: Sendable {
                 taken = start
             }
             if run?.isOver == false {
-                taken += run?.append(UnsafeBufferPointer(rebasing: bytes[taken...])) ?? 0
+                taken += run?.append(UnsafeBufferPointer(rebasing: bytes[taken...]), sink) ?? 0
                 guard run?.isOver == true else { return nil }
                 run?.takeRest().withUnsafeBufferPointer { pieces.append($0) }
             }
@@ -104,17 +106,18 @@ package struct FrameSplitter: Sendable {
     /// Bytes that have not been handed out.
     package var pendingByteCount: Int { begun.count + (isComplete ? 1 : 0) + rest.count }
 
-    package mutating func append(_ piece: some Collection<UInt8>) {
-        let isTaken: Void? = piece.withContiguousStorageIfAvailable { take($0) }
-        if isTaken == nil { Array(piece).withUnsafeBufferPointer { take($0) } }
+    /// - Parameter sink: is given what is decoded of a frame that begins with a piece, most often all of it.
+    package mutating func append(_ piece: some Collection<UInt8>, _ sink: Base64Run.Sink = { _, _ in }) {
+        let isTaken: Void? = piece.withContiguousStorageIfAvailable { take($0, sink) }
+        if isTaken == nil { Array(piece).withUnsafeBufferPointer { take($0, sink) } }
     }
 
-    private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>) {
+    private mutating func take(_ bytes: UnsafeBufferPointer<UInt8>, _ sink: Base64Run.Sink) {
         guard !isComplete, rest.isEmpty else {
             rest += bytes
             return
         }
-        guard let end = begun.append(bytes, bulk) else { return }
+        guard let end = begun.append(bytes, bulk, sink) else { return }
         isComplete = true
         rest = ArraySlice(Array(UnsafeBufferPointer(rebasing: bytes[(end + 1)...])))
     }

@@ -16,7 +16,7 @@ struct ObjectBuilder {
     ) throws(OpsError) -> PreparedObject {
         let maps = linked.maps.map(\.creatable)
         let layout = try InstanceLayout.make(for: maps)
-        let helpers = target.owner.helperTable()
+        let helpers = target.owner.helpers
 
         var programs: [PreparedProgram] = []
         var symbols: [[CodeSymbol]] = []
@@ -57,7 +57,7 @@ struct ObjectBuilder {
     /// The programs of `build`, in the same order: the one step that is worth repeating to look at them.
     func verified() throws(OpsError) -> [VerifiedProgram] {
         let layout = try InstanceLayout.make(for: linked.maps.map(\.creatable))
-        return prepareAll(layout: layout, helpers: target.owner.helperTable()).compactMap { outcome in
+        return prepareAll(layout: layout, helpers: target.owner.helpers).compactMap { outcome in
             if case .success(let (verified, _)) = outcome { verified } else { nil }
         }
     }
@@ -194,20 +194,6 @@ extension LinkedProgram {
     func attachment(in btf: RegisteredBTF) -> ProgramAttachment {
         ProgramAttachment(
             type: member.map { BTFRef(btf: btf.id, id: $0.structure) }, memberIndex: member?.index ?? 0)
-    }
-}
-
-extension RegisteredSubsystem {
-    /// What its programs call: the base helpers and its own.
-    func helperTable() -> HelperTable {
-        var table = HelperTable.base
-        for helper in description.helpers {
-            unsafe table.register(helper.id, "helper \(helper.id)", helper.function)
-        }
-        for kfunc in description.kfuncs {
-            unsafe table.registerKfunc(kfunc.name, body: kfunc.body, kfunc.function)
-        }
-        return table
     }
 }
 

@@ -76,32 +76,28 @@ final class ObjectCache: Sendable {
 /// wants to can make files that agree in it: they are compared then.
 struct FileSum: Equatable {
     private let byteCount: Int
-    private let lanes: SIMD4<UInt64>
+    private let sum: SIMD4<UInt64>
+    /// Of the sums on the way: other places, other sum.
+    private let sumOfSums: SIMD4<UInt64>
 
     init(of file: [UInt8]) {
-        let factor: UInt64 = 0x9e37_79b9_7f4a_7c15
-        var a = factor, b = ~factor, c = factor &+ 1, d = factor &- 1
+        var sum = SIMD4<UInt64>(), sumOfSums = SIMD4<UInt64>()
         unsafe file.withUnsafeBytes { bytes in
             // SAFETY: `offset + 32` is at most the number of bytes.
             var offset = 0
             while offset <= bytes.count - 32 {
-                a = Self.mixed(a, unsafe bytes.loadUnaligned(fromByteOffset: offset, as: UInt64.self))
-                b = Self.mixed(b, unsafe bytes.loadUnaligned(fromByteOffset: offset + 8, as: UInt64.self))
-                c = Self.mixed(c, unsafe bytes.loadUnaligned(fromByteOffset: offset + 16, as: UInt64.self))
-                d = Self.mixed(d, unsafe bytes.loadUnaligned(fromByteOffset: offset + 24, as: UInt64.self))
+                sum &+= unsafe bytes.loadUnaligned(fromByteOffset: offset, as: SIMD4<UInt64>.self)
+                sumOfSums &+= sum
                 offset += 32
             }
             while offset < bytes.count {
-                a = Self.mixed(a, UInt64(unsafe bytes[offset]))
+                sum[0] &+= UInt64(unsafe bytes[offset])
+                sumOfSums &+= sum
                 offset += 1
             }
         }
         byteCount = file.count
-        lanes = SIMD4(a, b, c, d)
-    }
-
-    private static func mixed(_ lane: UInt64, _ word: UInt64) -> UInt64 {
-        let product = (lane ^ word) &* 0xff51_afd7_ed55_8ccd
-        return product << 31 | product >> 33
+        self.sum = sum
+        self.sumOfSums = sumOfSums
     }
 }

@@ -39,6 +39,8 @@ final class RegisteredSubsystem: Sendable {
     let description: SubsystemDescription
     /// In the subsystem's order; the first is the default.
     let profiles: [ProfileTypes]
+    /// What its programs call: the base helpers and its own.
+    let helpers: HelperTable
 
     struct ProfileTypes: Sendable {
         var btf: RegisteredBTF
@@ -56,6 +58,7 @@ final class RegisteredSubsystem: Sendable {
         let description = subsystem.description
         self.subsystem = subsystem
         self.description = description
+        helpers = HelperTable(of: description)
         let superset: BTF
         do { superset = try BTF(parsing: description.btf) } catch {
             throw OpsError(
@@ -115,5 +118,15 @@ final class RegisteredSubsystem: Sendable {
                 "kernel profile '\(name)' is not one of \(description.name)'s: \(known)")
         }
         return found
+    }
+}
+
+extension HelperTable {
+    fileprivate init(of description: SubsystemDescription) {
+        self = .base
+        for helper in description.helpers {
+            unsafe register(helper.id, "helper \(helper.id)", helper.function)
+        }
+        for kfunc in description.kfuncs { unsafe registerKfunc(kfunc.name, body: kfunc.body, kfunc.function) }
     }
 }

@@ -28,7 +28,7 @@ extension Broker {
         var serial: Int64 = 0
         serial = connection.send(
             pending.method.rawValue, pending.runtimeParameters ?? pending.call.parameters,
-            object: pending.object, uid: pending.peer.uid,
+            object: pending.object, draft: pending.draft, uid: pending.peer.uid,
             isOwnerOnly: pending.method.access == .owner && !rules.access.isAdministrator(pending.peer)
         ) { [self] reply, added, removed in
             guard !reply.continues else {

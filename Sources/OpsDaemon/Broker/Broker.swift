@@ -186,8 +186,10 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
 
     // MARK: Calls
 
-    /// - Parameter object: the bytes that the parameters have in base64, if they have been decoded.
-    func receive(_ call: Call, object: [UInt8]?, from client: ClientConnection) {
+    /// - Parameters:
+    ///   - object: the bytes that the parameters have in base64, if they have been decoded.
+    ///   - draft: the same in the runtime's window.
+    func receive(_ call: Call, object: [UInt8]?, draft: ObjectDraft?, from client: ClientConnection) {
         guard let peer = client.peer else { return client.close() }
         do throws(Refusal) {
             if !rules.access.isUnlimited(peer.uid) {
@@ -205,7 +207,7 @@ final class Broker: @unchecked Sendable {  // Confined to `loop`.
             return client.finish(
                 Reply(isKnown ? .methodNotFound(call.method) : .interfaceNotFound(call.interface)))
         }
-        let pending = PendingCall(call, object: object, method, peer: peer, client: client)
+        let pending = PendingCall(call, object: object, draft: draft, method, peer: peer, client: client)
         pending.whenFinished = { [unowned self, unowned pending] reply in
             requestMetrics.count(method, pending.age, isRefused: reply.error != nil)
             if pending.isInside { passTurnstile(after: pending) }

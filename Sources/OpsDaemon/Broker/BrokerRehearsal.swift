@@ -19,7 +19,7 @@ enum BrokerRehearsal {
         let object = String(repeating: "QUJD", count: 1 << 18)
         let bytes = Call(Method.registryRegister.rawValue, ["object": .string(object), "file": "rehearsal"])
             .json.frame
-        var frames = ClientConnection.noFrames
+        var frames = FrameSplitter(decodingWith: ParsedCall.base64)
         for start in stride(from: 0, to: bytes.count, by: 128 << 10) {
             frames.append(bytes[start..<min(start + (128 << 10), bytes.count)])
         }

@@ -18,13 +18,12 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     /// A request must be complete, and an answer be taken, within this time.
     private static let patience = Duration.seconds(30)
 
-    /// Objects are decoded as they arrive.
-    static var noFrames: FrameSplitter { FrameSplitter(decodingWith: ParsedCall.base64) }
-
     private let broker: Broker
     private(set) var peer: Peer?
     private var channel: (any Channel)?
-    private var frames = ClientConnection.noFrames
+    private var frames = FrameSplitter(decodingWith: ParsedCall.base64)
+    /// The object that arrives, in the window of the runtime that is to get it.
+    private var draft: (object: ObjectDraft, runtime: RuntimeConnection)?
     private var isBusy = false
     private var isTakingCalls = false
     private var isReadHeld = false
@@ -76,7 +75,8 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     func channelInactive(context: ChannelHandlerContext) {
         isClosing = true
-        frames = Self.noFrames
+        frames = FrameSplitter()
+        draft = nil
         callBytes = 0
         accountRequests()
         accountAnswer(-answerBytes)
@@ -87,7 +87,7 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard !isClosing else { return }
-        frames.append(unwrapInboundIn(data).readableBytesView)
+        frames.append(unwrapInboundIn(data).readableBytesView) { self.pass($0, at: $1) }
         accountRequests()
         guard requestBytes <= Self.bigFrame || hasRoom else {
             return refuseAndClose(
@@ -98,6 +98,16 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
                     suggestion: "try again"))
         }
         takeCalls()
+    }
+
+    /// Passes on what has been decoded of an object.
+    private func pass(_ bytes: UnsafeBufferPointer<UInt8>, at offset: Int) {
+        if offset == 0 {
+            draft = broker.supervisor.connection.flatMap { runtime in
+                runtime.beginDraft().map { ($0, runtime) }
+            }
+        }
+        if let draft { draft.runtime.add(bytes, at: offset, to: draft.object) }
     }
 
     func read(context: ChannelHandlerContext) {
@@ -163,7 +173,10 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     private func take(_ parsed: Result<ParsedCall, CallError>) {
         guard !isClosing else { return }
         switch parsed {
-        case .success(let parsed): broker.receive(parsed.call, object: parsed.object, from: self)
+        case .success(let parsed):
+            let draft = parsed.isFromRun ? self.draft?.object : nil
+            self.draft = nil
+            broker.receive(parsed.call, object: parsed.object, draft: draft, from: self)
         case .failure(let error):
             // Nobody knows what the peer meant, or where its next call begins.
             refuseAndClose(Refusal("protocol", errno: 71, "\(error)"))

@@ -6,6 +6,8 @@ struct ParsedCall: Sendable {
     var call: Call
     /// If it is not nil, the text that it stood in may be missing in the call's parameters.
     var object: [UInt8]?
+    /// The object is what was decoded on its way.
+    var isFromRun = false
 
     /// On any thread.
     static func parse(_ frame: FrameSplitter.Frame) -> Result<ParsedCall, CallError> {
@@ -38,7 +40,7 @@ struct ParsedCall: Sendable {
         guard let (call, place) = try? Call.parse(frame: text, objectByteCountMin: 0), call.takesObject,
             place == run.offset..<run.offset
         else { return nil }
-        return ParsedCall(call: call, object: run.bytes)
+        return ParsedCall(call: call, object: run.bytes, isFromRun: true)
     }
 }
 

@@ -6,6 +6,8 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     let call: Call
     /// Its object's bytes, if they have been decoded.
     let object: [UInt8]?
+    /// The same in the runtime's window.
+    let draft: ObjectDraft?
     let method: Method
     let peer: Peer
     /// nil once the client has gone: what it began ends early where that leaves nothing half done.
@@ -26,9 +28,13 @@ final class PendingCall: @unchecked Sendable {  // Confined to the broker's loop
     /// What the runtime is asked, if not what we were asked.
     var runtimeParameters: JSONValue?
 
-    init(_ call: Call, object: [UInt8]?, _ method: Method, peer: Peer, client: ClientConnection?) {
+    init(
+        _ call: Call, object: [UInt8]?, draft: ObjectDraft? = nil, _ method: Method, peer: Peer,
+        client: ClientConnection?
+    ) {
         self.call = call
         self.object = object
+        self.draft = draft
         self.method = method
         self.peer = peer
         self.client = client

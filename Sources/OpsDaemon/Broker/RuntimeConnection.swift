@@ -15,7 +15,9 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     /// What is under way, by serial. The last answer to a request removes it.
     private(set) var waiting: [Int64: Answer] = [:]
     private var lastSerial: Int64 = 0
-    private var isWindowTaken = false
+    var isWindowTaken = false
+    /// What lies in the window, while no request has it.
+    var draft: ObjectDraft?
     /// Requests that wait for the window, with their objects.
     private var windowQueue: [(RuntimeRequest, [UInt8])] = []
     /// Above this size, no client should wait for the copy of somebody else's object.
@@ -51,11 +53,13 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             .map { self.channel = $0 }
     }
 
-    /// - Parameter object: the bytes that `parameters` have in base64 as `object`, or leave empty there.
+    /// - Parameters:
+    ///   - object: the bytes that `parameters` have in base64 as `object`, or leave empty there.
+    ///   - draft: these bytes, as far as they are in the window.
     @discardableResult
     func send(
-        _ method: String, _ parameters: JSONValue, object: [UInt8]? = nil, uid: UInt32 = 0,
-        isOwnerOnly: Bool = false, _ answer: @escaping Answer
+        _ method: String, _ parameters: JSONValue, object: [UInt8]? = nil, draft: ObjectDraft? = nil,
+        uid: UInt32 = 0, isOwnerOnly: Bool = false, _ answer: @escaping Answer
     ) -> Int64 {
         lastSerial += 1
         var request = RuntimeRequest(
@@ -71,7 +75,7 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
             if !reply.continues { windowIsFree() }
             answer(reply, added, removed)
         }
-        pass(request, object)
+        pass(request, object, draft)
         return lastSerial
     }
 
@@ -82,9 +86,9 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     // MARK: The window
 
     /// Sends a request once its object lies in the window.
-    private func pass(_ request: RuntimeRequest, _ object: [UInt8]) {
+    private func pass(_ request: RuntimeRequest, _ object: [UInt8], _ draft: ObjectDraft? = nil) {
         guard !isWindowTaken else { return windowQueue.append((request, object)) }
-        isWindowTaken = true
+        guard !takeWindow(for: object, draft) else { return write(request) }
         guard object.count > Self.largeObject, let channel else {
             process.window.put(object)
             return write(request)

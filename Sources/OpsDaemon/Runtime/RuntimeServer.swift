@@ -25,7 +25,10 @@ final class RuntimeServer {
         self.writer = writer
         // Core tells its news on the thread that works on the request: so they can be told apart by it.
         host = try RuntimeHost(onEvent: { event in
-            writer.send(.event(event, serial: WorkThread.currentSerial))
+            let serial = WorkThread.currentSerial
+            let message = RuntimeMessage.event(event, serial: serial)
+            // The answer follows at once.
+            if serial == nil { writer.send(message) } else { writer.hold(message) }
         })
         host.restoreBegins()
         control = WorkThread(name: "control")
@@ -149,10 +152,23 @@ final class OpenRequests: Sendable {
 
 /// Writes whole frames, from any thread. A broker that went away is noticed where frames are read.
 final class FrameWriter: Sendable {
-    private let descriptor: Mutex<CInt>
+    private struct Output {
+        let descriptor: CInt
+        /// Frames that go out with the next one: each write wakes the broker, which takes longer than what it says.
+        var held: [UInt8] = []
+
+        mutating func flush() {
+            try? UnixSocket.send(held, to: descriptor)
+            held.removeAll(keepingCapacity: held.capacity <= 2 * FrameWriter.heldMax)
+        }
+    }
+    private let output: Mutex<Output>
+
+    /// No more than this is held.
+    fileprivate static let heldMax = 64 << 10
 
     init(_ descriptor: CInt) {
-        self.descriptor = Mutex(descriptor)
+        output = Mutex(Output(descriptor: descriptor))
     }
 
     func answer(_ serial: Int64, _ parameters: JSONValue) {
@@ -165,8 +181,18 @@ final class FrameWriter: Sendable {
 
     func send(_ message: RuntimeMessage) {
         let frame = message.frame
-        descriptor.withLock { descriptor in
-            try? UnixSocket.send(frame, to: descriptor)
+        output.withLock { output in
+            output.held += frame
+            output.flush()
+        }
+    }
+
+    /// Sends a message no later than the next one. There must be one.
+    func hold(_ message: RuntimeMessage) {
+        let frame = message.frame
+        output.withLock { output in
+            output.held += frame
+            if output.held.count > Self.heldMax { output.flush() }
         }
     }
 }

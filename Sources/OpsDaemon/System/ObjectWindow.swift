@@ -55,6 +55,12 @@ final class ObjectWindow: @unchecked Sendable {
     /// - Precondition: it is no larger than the window.
     func put(_ object: [UInt8]) { memory.copyBytes(from: object) }
 
+    /// The same of a part that follows others.
+    /// - Precondition: it ends inside the window.
+    func put(_ part: UnsafeBufferPointer<UInt8>, at offset: Int) {
+        UnsafeMutableRawBufferPointer(rebasing: memory[offset...]).copyBytes(from: part)
+    }
+
     static func canHold(_ count: Int) -> Bool { (0...byteCount).contains(count) }
 
     /// The runtime takes a copy.
