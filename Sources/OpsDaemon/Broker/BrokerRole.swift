@@ -102,6 +102,7 @@ enum BrokerRole {
                 }
             }
             .childChannelOption(.recvAllocator, value: receiveBuffers)
+            .childChannelOption(.maxMessagesPerRead, value: readsInARow)
             .childChannelOption(.writeBufferWaterMark, value: answerBuffers)
             .withBoundSocket(socket.descriptor)
     }
@@ -115,6 +116,7 @@ enum BrokerRole {
                 }
             }
             .channelOption(.recvAllocator, value: receiveBuffers)
+            .channelOption(.maxMessagesPerRead, value: readsInARow)
             .channelOption(.writeBufferWaterMark, value: answerBuffers)
             .withConnectedSocket(descriptor)
             .whenFailure { error in
@@ -125,6 +127,8 @@ enum BrokerRole {
 
     /// What a socket's buffer holds in one read: an object file comes in a megabyte of text.
     private static let receiveBuffers = FixedSizeRecvByteBufferAllocator(capacity: 256 << 10)
+    /// Between two the connection says whether it wants more: a client's socket may hold megabytes of calls.
+    private static let readsInARow: UInt = 1
     private static let answerBuffers = ChannelOptions.Types.WriteBufferWaterMark(
         low: 256 << 10, high: 1 << 20)
 
