@@ -20,7 +20,7 @@ struct GuessedSelects {
     private static let turns = 4
     /// Steps and selects of a loop that is looked at: many are a table in disguise, and take as long to count as to emit.
     private static let stepsMax = 160
-    private static let selectsMax = 8
+    private static let selectsMax = 4
 
     static func mark(in list: inout StepList) {
         guard list.steps.indices.contains(where: { list.isJumpBack(at: $0) }),
