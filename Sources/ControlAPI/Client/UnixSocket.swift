@@ -33,18 +33,7 @@ package final class UnixSocket {
         let connection = UnixSocket(owning: descriptor)
         let result = address.withPointer { Glibc.connect(descriptor, $0, $1) }
         guard result == 0 else { throw SystemFailure("connect", errno: errno) }
-        connection.askForRoom()
         return connection
-    }
-
-    /// A large request goes out in one go where the system lets us have so much room, and else in as few as it does:
-    /// each wait for the reader takes longer than what is sent between two of them.
-    private func askForRoom() {
-        var byteCount: CInt = 4 << 20
-        let size = socklen_t(MemoryLayout<CInt>.size)
-        // The first is for root, and passes the system's limit.
-        for option in [SO_SNDBUFFORCE, SO_SNDBUF]
-        where setsockopt(descriptor, SOL_SOCKET, option, &byteCount, size) == 0 { return }
     }
 
     /// Two sockets connected to each other, as descriptors that close on exec.
