@@ -46,6 +46,11 @@ struct GuessedSelects {
     /// - Parameter ranges: the blocks of one loop, in the order of a turn.
     private static func mark(_ ranges: [Range<Int>], in list: inout StepList) {
         let order = ranges.flatMap { Array($0) }
+        // Only what waits for itself can gain; where nothing does, there is nothing to count.
+        let waiting = order.indices.filter {
+            list.isSelect(at: order[$0]) && list.waitsForItself(order, $0)
+        }.map { order[$0] }
+        guard !waiting.isEmpty else { return }
         var moved = Readiness(), guessed = Readiness()
         var conditions: [Int: Condition] = [:]
         for turn in 1...turns {
@@ -68,9 +73,7 @@ struct GuessedSelects {
                 guard turn == turns else { continue }
                 let gain = (condition.moved - before.moved) - (condition.guessed - before.guessed)
                 let least = branch.insn.comparesWithLimit ? leastGainAtLimit : leastGain
-                if gain >= least, list.waitsForItself(order, position - 2) {
-                    list.steps[index].isGuessed = true
-                }
+                if gain >= least, waiting.contains(index) { list.steps[index].isGuessed = true }
             }
         }
     }
