@@ -15,7 +15,8 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     private static let bigFrame = 64 << 10
     /// Calls that are taken up in a row before other connections have their turn.
     private static let callsInARow = 32
-    /// A request must be complete, and an answer be taken, within this time.
+    /// A request must be complete, and an answer be taken, within this time; of a large request every MiB gives a second
+    /// more, for it may be us who are slow.
     private static let patience = Duration.seconds(30)
 
     private let broker: Broker
@@ -233,11 +234,12 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
     /// Ends a connection whose client keeps us waiting.
     func checkPatience(now: ContinuousClock.Instant) {
         if let answerStalled, now - answerStalled > Self.patience { return close() }
-        guard let requestBegan, !isBusy, now - requestBegan > Self.patience else { return }
+        let patience = Self.patience + .seconds(requestBytes >> 20)
+        guard let requestBegan, !isBusy, now - requestBegan > patience else { return }
         refuseAndClose(
             Refusal(
                 "timeout", errno: 110, "the request did not come to its end",
-                reason: "a request must be complete within \(Self.patience.components.seconds) s"))
+                reason: "\(requestBytes) bytes of it must come within \(patience.components.seconds) s"))
     }
 
     // MARK: Budgets
