@@ -150,7 +150,11 @@ let package = Package(
             name: "OpsHostTests", dependencies: ["OpsHost", "ControlAPI", "Netsim", "OpsCore"],
             swiftSettings: common),
         .testTarget(
-            name: "LabTests", dependencies: ["Lab", "OpsHost", "ControlAPI", "Netsim", "OpsCore"],
+            name: "LabTests",
+            dependencies: [
+                "Lab", "OpsHost", "ControlAPI", "Netsim", "OpsCore",
+                .product(name: "GRDB", package: "GRDB.swift"),
+            ],
             swiftSettings: common),
         .testTarget(
             name: "ConformanceTests", dependencies: ["OpsHost", "ControlAPI", "BPF"], swiftSettings: common),

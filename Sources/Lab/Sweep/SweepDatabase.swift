@@ -15,11 +15,11 @@ package final class SweepDatabase: Sendable {
     private init(path: String, isReadOnly: Bool) throws(Refusal) {
         self.path = path
         var configuration = Configuration()
-        configuration.readonly = isReadOnly
         configuration.busyMode = .timeout(60)
         configuration.prepareDatabase { db in
-            // A power cut may cost the last batches, a kill nothing.
-            if !isReadOnly { try db.execute(sql: "PRAGMA synchronous = NORMAL") }
+            // A reader is no `readonly` connection: that could not take back the batch that a killed sweep had begun to write,
+            // and would refuse the file. For a writer: a power cut may cost the last batches, a kill nothing.
+            try db.execute(sql: isReadOnly ? "PRAGMA query_only = ON" : "PRAGMA synchronous = NORMAL")
         }
         queue = try Self.refusing(path) { try DatabaseQueue(path: path, configuration: configuration) }
     }
@@ -32,8 +32,14 @@ package final class SweepDatabase: Sendable {
             throw Refusal("io", errno: 2, "there is no sweep database '\(path)'")
         }
         let database = try SweepDatabase(path: path, isReadOnly: isReadOnly)
-        let format = try? database.queue.read { db in
-            try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'opsd_sweep_format'")
+        let format = try database.read { db in
+            do {
+                return try String.fetchOne(db, sql: "SELECT value FROM meta WHERE key = 'opsd_sweep_format'")
+            } catch let error as DatabaseError
+                where [.SQLITE_NOTADB, .SQLITE_ERROR].contains(error.resultCode)
+            {
+                return nil  // no SQLite file, or without that table
+            }
         }
         guard let format else {
             throw Refusal("database", errno: 22, "'\(path)' is no sweep database")

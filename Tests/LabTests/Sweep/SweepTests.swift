@@ -1,5 +1,6 @@
 import ControlAPI
 import Foundation
+import GRDB
 import Netsim
 import Testing
 
@@ -209,6 +210,23 @@ import Testing
         let database = try SweepDatabase.open(place.path("ended.db"), for: sweep, inputs)
         #expect(try !SweepRunner(sweep, inputs, database: database).run(workers: 2) { _ in false })
         #expect(try database.counts() == SweepDatabase.Counts(missing: 16))
+    }
+
+    @Test("what a killed sweep had begun to write is taken back by whoever looks first")
+    func takesBackHalfABatch() throws {
+        let place = try Place()
+        let (inputs, sweep) = try Self.read(Self.small)
+        let database = try SweepDatabase.open(place.path("s.db"), for: sweep, inputs)
+        let copies = ["", "-journal"].map { (place.path("s.db" + $0), place.path("killed.db" + $0)) }
+        try database.write { db in
+            // Pages that do not fit are written before the transaction ends, as those of a killed process are.
+            try db.execute(sql: "PRAGMA cache_size = 1; UPDATE runs SET error = hex(randomblob(9000))")
+            for (from, to) in copies { try FileManager.default.copyItem(atPath: from, toPath: to) }
+        }
+        let errors = try SweepDatabase.open(place.path("killed.db")).read { db in
+            try Int.fetchOne(db, sql: "SELECT count(error) FROM runs")
+        }
+        #expect(errors == 0)
     }
 
     @Test("means over the seeds, by point and algorithm, with their intervals")
