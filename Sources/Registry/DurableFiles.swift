@@ -147,6 +147,33 @@ struct DurableFolder: Sendable {
         guard fsync(descriptor) == 0 else { throw failure("fsync", path) }
     }
 
+    /// In place once this returns, whole, whenever the machine stops. What is refused is not there; what was there before
+    /// is, or what was to replace it.
+    func write(_ name: String, _ bytes: [UInt8]) throws(Failure) {
+        if let failure = writeDrafts([(name, bytes)]).first { throw failure }
+        let isNew = access(path(of: name), F_OK) != 0
+        do throws(Failure) {
+            try publish(name)
+            try sync()
+        } catch {
+            dropDraft(name)
+            if isNew { remove(name) }
+            throw error
+        }
+    }
+
+    /// Moves what cannot be read into another folder, under a name that is free there.
+    func setAside(_ name: String, to other: DurableFolder, as newName: String) {
+        try? other.make()
+        var free = newName
+        var number = 1
+        while access(other.path(of: free), F_OK) == 0 {
+            number += 1
+            free = "\(newName).\(number)"
+        }
+        Glibc.rename(path(of: name), other.path(of: free))
+    }
+
     /// Durable at some later time; a file that comes back does no harm where this is called.
     /// - Returns: whether it is not there any more.
     @discardableResult

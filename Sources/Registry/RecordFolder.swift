@@ -72,7 +72,7 @@ package final class RecordFolder: Sendable {
     private func read(_ number: UInt32, _ file: String, into contents: inout Contents) {
         do throws(DurableFolder.Failure) {
             if let record = try record(number, from: file) { return contents.records.append(record) }
-            putAside(file)
+            folder.setAside(file, to: damaged, as: "\(name)-\(file)")
             contents.findings.append("'\(name)/\(file)' is damaged; it was put aside")
         } catch {
             contents.findings.append("'\(name)/\(file)' cannot be read: \(error.text)")
@@ -98,23 +98,9 @@ package final class RecordFolder: Sendable {
         ]
         do throws(DurableFolder.Failure) {
             try list()
-            try write(String(number), outer.utf8() + [UInt8(ascii: "\n")] + body)
+            try folder.write(String(number), outer.utf8() + [UInt8(ascii: "\n")] + body)
         } catch {
             throw error.refusal
-        }
-    }
-
-    private func write(_ file: String, _ bytes: [UInt8]) throws(DurableFolder.Failure) {
-        if let failure = folder.writeDrafts([(file, bytes)]).first { throw failure }
-        let isNew = access(folder.path(of: file), F_OK) != 0
-        do throws(DurableFolder.Failure) {
-            try folder.publish(file)
-            try folder.sync()
-        } catch {
-            folder.dropDraft(file)
-            // What is refused is not there; what was there before is, or what was to replace it.
-            if isNew { folder.remove(file) }
-            throw error
         }
     }
 
@@ -149,11 +135,6 @@ package final class RecordFolder: Sendable {
             let count = outer["body"]?["bytes"]?.integer, (0...Self.bodyBytesMax).contains(count)
         else { return nil }
         return Record(number: number, header: header, bodyByteCount: Int(count))
-    }
-
-    private func putAside(_ file: String) {
-        try? damaged.make()
-        rename(folder.path(of: file), damaged.path(of: "\(name)-\(file)"))
     }
 
     private static func unreadable(_ reason: String) -> Refusal {

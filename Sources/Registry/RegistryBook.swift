@@ -136,9 +136,7 @@ package struct RegistryBook: Equatable, Sendable {
         var known: [String: [(index: Int, variables: Set<String>)]] = [:]
         for entry in sorted where entry.failure == nil {
             let registration = entry.registration
-            let item = RestoreParameters.Item(
-                id: entry.id, variable: registration.variable ?? registration.name,
-                linkID: registration.linkID)
+            let item = entry.restoreItem
             let key = "\(registration.objectSha256) \(entry.uid)"
             // One variable twice is two loads of the object, each with its own data.
             if let place = known[key]?.firstIndex(where: { !$0.variables.contains(item.variable) }),

@@ -39,6 +39,14 @@ package struct RegistryEntry: Equatable, Sendable {
     }
 }
 
+extension RegistryEntry {
+    /// What the runtime is told to restore it.
+    package var restoreItem: RestoreParameters.Item {
+        RestoreParameters.Item(
+            id: id, variable: registration.variable ?? registration.name, linkID: registration.linkID)
+    }
+}
+
 /// The one text of an entry, equal for equal entries: in manifests, in exports, and under the database's digests.
 extension RegistryEntry {
     package var json: JSONValue {

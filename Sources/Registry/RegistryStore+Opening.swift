@@ -27,9 +27,10 @@ extension RegistryStore {
         let later = found.manifests.filter { $0.generation > content.generation }
         let isDisowned = access(directory.path(of: Self.disowned), F_OK) == 0
         if !later.isEmpty, report.findings.isEmpty, report.readOnlyReason == nil {
+            let why = isDisowned ? "put away after a commit that failed" : "missing"
             report.findings.append(
                 content.generation == 0
-                    ? "the database is \(isDisowned ? "put away after a commit that failed" : "missing"); the registry is rebuilt from \(later.count) manifests"
+                    ? "the database is \(why); the registry is rebuilt from \(later.count) manifests"
                     : "the database had lost its latest commits; they are in \(later.count) manifests")
         }
         book = Self.merged(content, later)
@@ -210,20 +211,10 @@ extension RegistryStore {
         for sha256 in manifests { emptyManifests[sha256] = book.uses(sha256) ? nil : written }
     }
 
-    /// Moves what cannot be read out of the way, under a name that is free.
+    /// Moves what cannot be read out of the way.
     func setAside(_ names: [String], in folder: DurableFolder) {
-        guard !names.isEmpty else { return }
         let damaged = DurableFolder(path: directory.path + "/damaged")
-        try? damaged.make()
-        for name in names {
-            var target = damaged.path(of: name)
-            var number = 1
-            while access(target, F_OK) == 0 {
-                number += 1
-                target = damaged.path(of: "\(name).\(number)")
-            }
-            rename(folder.path(of: name), target)
-        }
+        for name in names { folder.setAside(name, to: damaged, as: name) }
     }
 
     /// The database of the next commit, after one that failed: made equal to the book first, for it may hold what was

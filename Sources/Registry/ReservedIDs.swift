@@ -33,16 +33,8 @@ extension ReservedIDs {
 extension RegistryStore {
     /// Stores the highest ids of the book, which no registration tells of.
     func writeReservedIDs() throws(Refusal) {
-        let file = (
-            name: ReservedIDs.fileName, bytes: ReservedIDs(id: book.lastID, linkID: book.lastLinkID).bytes
-        )
-        do throws(DurableFolder.Failure) {
-            if let failure = directory.writeDrafts([file]).first { throw failure }
-            try directory.publish(file.name)
-            try directory.sync()
-        } catch {
-            throw error.refusal
-        }
+        let ids = ReservedIDs(id: book.lastID, linkID: book.lastLinkID)
+        do { try directory.write(ReservedIDs.fileName, ids.bytes) } catch { throw error.refusal }
     }
 
     func readReservedIDs(_ report: inout RecoveryReport) -> ReservedIDs {

@@ -73,6 +73,19 @@ import Testing
         #expect(try folder.body(2) == body(2))
     }
 
+    @Test("what is put aside is not written over by what is put aside later")
+    func putAsideTwice() throws {
+        for text in ["first", "second"] {
+            try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
+            try Data(text.utf8).write(to: directory.appending(path: "1"))
+            #expect(folder.open().findings.count == 1)
+        }
+        let texts = try ["runs-1", "runs-1.2"].map {
+            try String(contentsOfFile: fixture.path + "/damaged/" + $0, encoding: .utf8)
+        }
+        #expect(texts == ["first", "second"])
+    }
+
     @Test("what could not be listed at the start is not written over")
     func unlisted() throws {
         try Data("no folder".utf8).write(to: directory)
