@@ -19,9 +19,7 @@ package struct ParsedScenario: Sendable {
     }
 
     /// Whether a flow's congestion control is not built in.
-    package var needsObjects: Bool {
-        scenario.controlNames.contains { !Scenario.builtinControls.contains($0) }
-    }
+    package var needsObjects: Bool { !registrationNames.isEmpty }
     /// Ops names of what is to be registered for it.
     var registrationNames: Set<String> {
         Set(scenario.controlNames).subtracting(Scenario.builtinControls)

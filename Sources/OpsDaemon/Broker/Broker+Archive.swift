@@ -200,13 +200,3 @@ extension Broker {
                 suggestion: "nothing was changed"))
     }
 }
-
-extension Reply {
-    fileprivate init(_ result: Result<JSONValue, any Error>) {
-        switch result {
-        case .success(let parameters): self.init(parameters)
-        case .failure(let error):
-            self.init((error as? Refusal) ?? Refusal("io", errno: Int(EIO), "\(error)"))
-        }
-    }
-}

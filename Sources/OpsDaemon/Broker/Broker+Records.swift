@@ -26,7 +26,7 @@ extension Broker {
             let body = try records.bodyNow(kind, record.number)
             return try JSONValue(parsing: body, limits: .reply).decode()
         } catch {
-            let reason = (error as? Refusal)?.reason ?? "\(error)"
+            let reason = Refusal.reason(of: error)
             journal.say("'\(kind.rawValue)/\(record.number)' cannot be used: \(reason)", priority: .error)
             return nil
         }
@@ -110,7 +110,7 @@ extension Broker {
     private func sayUnlessStored(_ what: String, _ stored: EventLoopFuture<Void>) {
         stored.whenFailure { [self] error in
             guard !RecordKeeper.isWithdrawal(error) else { return }
-            let reason = (error as? Refusal)?.reason ?? "\(error)"
+            let reason = Refusal.reason(of: error)
             journal.say(
                 "\(what) could not be stored, and ends with this process: \(reason)", priority: .error)
         }

@@ -93,7 +93,7 @@ extension Broker {
             case .success:
                 refusal = Refusal("runtime", errno: Int(EIO), "the runtime died, and the update with it")
             case .failure(let error):
-                refusal = (error as? Refusal) ?? Refusal("io", errno: Int(EIO), "\(error)")
+                refusal = Refusal(of: error)
             }
             let end = { [self] in
                 records.remove(.trials, [new.id])
@@ -155,7 +155,7 @@ extension Broker {
     }
 
     func notStored(_ pending: PendingCall, _ error: any Error) {
-        let refusal = (error as? Refusal) ?? Refusal("io", errno: Int(EIO), "\(error)")
+        let refusal = Refusal(of: error)
         record(
             HostEvent("refuse", errno: refusal.errno, reason: refusal.reason, text: refusal.text),
             peer: pending.peer, priority: .error)

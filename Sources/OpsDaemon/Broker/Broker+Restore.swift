@@ -75,12 +75,10 @@ extension Broker {
     /// Reads the object; nil: it cannot be read, and its registrations are marked so.
     func restoreRequest(_ group: RegistryBook.Group) -> EventLoopFuture<RuntimeSupervisor.RestoreRequest?> {
         storage.object(group.sha256).map { object in
-            let parameters = try? JSONValue(
-                encoding: RestoreParameters(
-                    file: group.file, uid: group.uid, items: group.items))
-            return parameters.map { RuntimeSupervisor.RestoreRequest(parameters: $0, object: object) }
+            RuntimeSupervisor.RestoreRequest(
+                RestoreParameters(file: group.file, uid: group.uid, items: group.items), object)
         }.flatMapErrorThrowing { [self] error in
-            let reason = (error as? Refusal)?.reason ?? "\(error)"
+            let reason = Refusal.reason(of: error)
             for id in group.ids { fail(id, reason: reason) }
             return nil
         }

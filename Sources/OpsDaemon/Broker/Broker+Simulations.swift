@@ -178,11 +178,7 @@ extension Broker {
         if let result = run.result { return pending.finish(Reply(["result": result])) }
         if let failure = run.failure { return pending.finish(Reply(failure)) }
         records.json(.runs, run.status.id).whenComplete { result in
-            switch result {
-            case .success(let result): pending.finish(Reply(["result": result]))
-            case .failure(let error):
-                pending.finish(Reply((error as? Refusal) ?? Refusal("io", errno: Int(EIO), "\(error)")))
-            }
+            pending.finish(Reply(result.map { ["result": $0] }))
         }
     }
 

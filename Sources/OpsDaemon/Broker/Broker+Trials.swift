@@ -56,7 +56,7 @@ extension Broker {
         return records.body(.trials, id).map { object in
             RuntimeSupervisor.RestoreRequest(RestoreParameters(trial.fallback), object)
         }.flatMapErrorThrowing { [self] error in
-            trialNotRestored(trial.fallback.id, "\((error as? Refusal)?.reason ?? "\(error)")")
+            trialNotRestored(trial.fallback.id, Refusal.reason(of: error))
             return nil
         }
     }
@@ -80,7 +80,7 @@ extension Broker {
         return storage.object(entry.registration.objectSha256).map { [parameters] object in
             RuntimeSupervisor.RestoreRequest(parameters, object)
         }.flatMapErrorThrowing { [self] error in
-            fail(id, reason: (error as? Refusal)?.reason ?? "\(error)")
+            fail(id, reason: Refusal.reason(of: error))
             return nil
         }
     }
@@ -177,17 +177,6 @@ extension RestoreParameters {
     fileprivate init(_ entry: RegistryEntry) {
         self.init(
             file: entry.file, uid: entry.uid,
-            items: [
-                Item(
-                    id: entry.id, variable: entry.registration.variable ?? entry.registration.name,
-                    linkID: entry.registration.linkID)
-            ])
-    }
-}
-
-extension RuntimeSupervisor.RestoreRequest {
-    fileprivate init?(_ parameters: RestoreParameters, _ object: [UInt8]) {
-        guard let json = try? JSONValue(encoding: parameters) else { return nil }
-        self.init(parameters: json, object: object)
+            items: [entry.restoreItem])
     }
 }

@@ -118,9 +118,7 @@ final class RecordKeeper: @unchecked Sendable {  // `drafts` is confined to the 
     private func run<Value: Sendable>(
         _ body: @escaping @Sendable () throws -> Value
     ) -> EventLoopFuture<Value> {
-        let promise = loop.makePromise(of: Value.self)
-        queue.async { promise.completeWith(Result { try body() }) }
-        return promise.futureResult
+        queue.asyncWithFuture(eventLoop: loop, body)
     }
 
     private static let noDirectory = Refusal("io", errno: 2, "there is no state directory")

@@ -83,6 +83,12 @@ final class RuntimeSupervisor: @unchecked Sendable {  // Confined to its event l
     struct RestoreRequest: Sendable {
         var parameters: JSONValue
         var object: [UInt8]
+
+        init?(_ parameters: RestoreParameters, _ object: [UInt8]) {
+            guard let json = try? JSONValue(encoding: parameters) else { return nil }
+            self.parameters = json
+            self.object = object
+        }
     }
 
     init(loop: any EventLoop, hangTimeoutSeconds: Int64) {

@@ -69,8 +69,6 @@ final class Storage: Sendable {
         Value
     > {
         guard isDurable else { return loop.makeCompletedFuture(withResultOf: body) }
-        let promise = loop.makePromise(of: Value.self)
-        queue.async { promise.completeWith(Result { try body() }) }
-        return promise.futureResult
+        return queue.asyncWithFuture(eventLoop: loop, body)
     }
 }
