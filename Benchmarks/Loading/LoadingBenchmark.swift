@@ -7,7 +7,8 @@ import Synchronization
 
 // loading-benchmark OBJECT [ROUNDS [SOCKET]]: what a registration of the object costs inside one runtime, step by step, in
 // microseconds, over rounds, each with a cold cache, and the whole once more with a warm one; and, where a daemon listens at
-// SOCKET, from request to reply there.
+// SOCKET, from request to reply there: of code that it has never seen, of another object with the same code, of the same
+// object.
 @main
 struct LoadingBenchmark {
     static func main() throws {
@@ -51,21 +52,28 @@ struct LoadingBenchmark {
         for step in steps { printRow(step, cold[step]) }
         printRow("all, first", first)
         printRow("all, warm", warm)
-        for step in ["socket, first", "socket, cold", "socket, warm"] { printRow(step, times.summary[step]) }
+        for step in ["first", "cold", "code", "warm"] {
+            printRow("socket, \(step)", times.summary["socket, \(step)"])
+        }
     }
 
-    /// From the first byte of the request to the daemon's reply: INUSE by then. Other bytes behind the file make it another
-    /// object. The first of all is the daemon's first as well, if nobody has used it before.
+    /// From the first byte of the request to the daemon's reply: INUSE by then. The first of all is the daemon's first as
+    /// well, if nobody has used it before. Other bytes behind the file make it another object with the same code.
     private static func measureDaemon(
         at path: String, _ bytes: [UInt8], _ rounds: Int, _ times: Times
     ) throws {
         let client = try Client(path: path)
         for round in 0..<rounds {
-            let object = Data(bytes + Array("\(getpid()).\(round)".utf8)).base64EncodedString()
-            let call = Call(
-                Method.registryRegister.rawValue, ["object": .string(object), "file": "object.o"])
-            let frame = call.json.frame
-            for step in [round == 0 ? "socket, first" : "socket, cold", "socket, warm"] {
+            let new = try renamed(bytes, Int(getpid()) * rounds + round)
+            let steps = [
+                (round == 0 ? "socket, first" : "socket, cold", new), ("socket, code", new + [0]),
+                ("socket, warm", new),
+            ]
+            for (step, object) in steps {
+                let text = Data(object).base64EncodedString()
+                let call = Call(
+                    Method.registryRegister.rawValue, ["object": .string(text), "file": "object.o"])
+                let frame = call.json.frame
                 let reply = try times.measure(step) { try client.call(frame: frame) }
                 for registration in reply["registrations"]?.array ?? [] {
                     let parameters: JSONValue = ["id": registration["id"] ?? .null]
@@ -73,6 +81,25 @@ struct LoadingBenchmark {
                 }
             }
         }
+    }
+
+    /// The object with another name in its types, that of its licence's variable, so that no code is known that was
+    /// verified with these.
+    private static func renamed(_ bytes: [UInt8], _ number: Int) throws -> [UInt8] {
+        let elf = try ELFFile(parsing: bytes)
+        guard let section = elf.section(named: ".BTF"),
+            let place = elf.contents(of: section).firstRange(of: Array("_license".utf8))
+        else { throw Unusable() }
+        var bytes = bytes, left = number
+        for index in place.dropFirst() {
+            bytes[index] = UInt8(ascii: "a") + UInt8(left % 26)
+            left /= 26
+        }
+        return bytes
+    }
+
+    private struct Unusable: Error, CustomStringConvertible {
+        let description = "the object has no variable '_license'"
     }
 
     private static func printRow(_ step: String, _ value: Times.Row?) {

@@ -78,7 +78,7 @@ package struct ProgramImage: Sendable {
 }
 
 /// What the verifier must know about a map. Kernel counterpart: `struct bpf_map`.
-package struct MapDescription: Sendable {
+package struct MapDescription: Equatable, Sendable {
     package var name: String
     package var type: MapType
     package var keySize: Int
@@ -118,7 +118,7 @@ package struct MapDescription: Sendable {
 }
 
 /// A kfunc as a subsystem offers it: a FUNC of its BTF with flags. Kernel counterpart: `struct bpf_kfunc_desc`, `KF_*`.
-package struct KfuncPrototype: Sendable {
+package struct KfuncPrototype: Equatable, Sendable {
     package struct Flags: OptionSet, Sendable {
         package var rawValue: UInt32
         package init(rawValue: UInt32) { self.rawValue = rawValue }

@@ -13,6 +13,9 @@ package struct BTF: Sendable {
     /// Ids are `0 ..< count`; 0 is `.void`.
     package var count: Int { storage.count }
 
+    /// Of the records and names of its own types.
+    package var byteCount: Int { 4 * storage.words.count + storage.strings.bytes.count }
+
     /// All types, index = id. Decodes everything: for printing, not for lookups.
     package var types: [BTFType] { (0..<count).map { storage.type(of: TypeID($0)) } }
 

@@ -91,7 +91,8 @@ extension ObjectParser {
             let start = range.startIndex + entry.offset
             spec.structOps.append(
                 StructOpsSpec(
-                    name: variable.name, section: section.name, type: type, typeName: structure.name,
+                    name: variable.name, section: section.name, id: entry.variable, type: type,
+                    typeName: structure.name,
                     bytes: Array(range[start..<start + structure.byteCount]), programs: []))
         }
         return initialisers

@@ -4,6 +4,8 @@ package struct StructOpsSpec: Sendable {
     package var name: String
     /// `.struct_ops`, `.struct_ops.link`, or one of them after `?`.
     package var section: String
+    /// VAR in the object's BTF.
+    package var id: TypeID
     /// The local struct, modifiers followed.
     package var type: TypeID
     package var typeName: String

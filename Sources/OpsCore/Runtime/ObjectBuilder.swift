@@ -16,13 +16,36 @@ struct ObjectBuilder {
     ) throws(OpsError) -> PreparedObject {
         let maps = linked.maps.map(\.creatable)
         let layout = try InstanceLayout.make(for: maps)
-        let helpers = target.owner.helpers
+        let (code, results) = try code(name: name, layout: layout, spec: spec)
+        return PreparedObject(
+            name: name, sha256: core.measure(.hash) { digest.wait() }, image: image, options: options.kept,
+            license: linked.license, target: target.profile.btf,
+            btf: maps.contains { SpecialFields(of: $0, in: linked.btf) != SpecialFields() }
+                ? linked.btf : nil,
+            maps: maps, contents: contents(), layout: layout, programs: code.programs,
+            structOps: try structOps(results), mismatched: mismatched(spec), code: code.unit)
+    }
 
+    /// By index in `linked.programs`: index in the code, or why it was refused.
+    private typealias Results = [Result<Int, OpsError>]
+
+    private func code(
+        name: String, layout: InstanceLayout, spec: ObjectSpec
+    ) throws(OpsError) -> (ObjectCode, Results) {
+        // What tools are shown of code has the lines of one source.
+        guard CodeTools.requested.tools.isEmpty else { return try newCode(name: name, layout: layout) }
+        let input = CodeInput(linked, spec, target: target.profile.btf)
+        if let known = core.codes.find(input) { return (known, linked.programs.indices.map { .success($0) }) }
+        let (code, results) = try newCode(name: name, layout: layout)
+        if code.programs.count == linked.programs.count { core.codes.insert(code, for: input) }
+        return (code, results)
+    }
+
+    private func newCode(name: String, layout: InstanceLayout) throws(OpsError) -> (ObjectCode, Results) {
         var programs: [PreparedProgram] = []
         var symbols: [[CodeSymbol]] = []
-        // By index in `linked.programs`: index here, or why it was refused.
-        var results: [Result<Int, OpsError>] = []
-        for outcome in prepareAll(layout: layout, helpers: helpers) {
+        var results: Results = []
+        for outcome in prepareAll(layout: layout, helpers: target.owner.helpers) {
             switch outcome {
             case .success(let (verified, prepared)):
                 results.append(.success(programs.count))
@@ -36,22 +59,15 @@ struct ObjectBuilder {
                 results.append(.failure(error))
             }
         }
-        let code: CodeUnit
         do {
-            code = try core.measure(.publish) { () throws(CodeMemoryError) in
+            let unit = try core.measure(.publish) { () throws(CodeMemoryError) in
                 try CodeUnit(
                     programs.map(\.compiled), name: "opsd:\(linked.name)", symbols: symbols)
             }
+            return (ObjectCode(programs: programs, unit: unit), results)
         } catch {
             throw OpsError("memory", errno: error.errno, "code of object '\(name)': \(error)")
         }
-        return PreparedObject(
-            name: name, sha256: core.measure(.hash) { digest.wait() }, image: image, options: options.kept,
-            license: linked.license, target: target.profile.btf,
-            btf: maps.contains { SpecialFields(of: $0, in: linked.btf) != SpecialFields() }
-                ? linked.btf : nil,
-            maps: maps, contents: contents(), layout: layout, programs: programs,
-            structOps: try structOps(results), mismatched: mismatched(spec), code: code)
     }
 
     /// The programs of `build`, in the same order: the one step that is worth repeating to look at them.
@@ -143,7 +159,7 @@ struct ObjectBuilder {
         return mismatched
     }
 
-    private func structOps(_ results: [Result<Int, OpsError>]) throws(OpsError) -> [PreparedStructOps] {
+    private func structOps(_ results: Results) throws(OpsError) -> [PreparedStructOps] {
         var prepared: [PreparedStructOps] = []
         for variable in linked.structOps {
             guard let type = target.profile.types.first(where: { $0.structure == variable.type }) else {
@@ -160,7 +176,7 @@ struct ObjectBuilder {
     }
 
     private func bind(
-        _ variable: LinkedStructOps, _ type: RegisteredType, _ results: [Result<Int, OpsError>]
+        _ variable: LinkedStructOps, _ type: RegisteredType, _ results: Results
     ) -> PreparedStructOps {
         var value = [UInt8](repeating: 0, count: type.value.byteCount)
         let end = min(type.value.dataOffset + variable.data.count, value.count)

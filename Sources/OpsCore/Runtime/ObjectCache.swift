@@ -1,4 +1,4 @@
-import Glibc
+import BPF
 import Synchronization
 
 /// What, beside the file itself, makes two loads of an object the same to the verifier and the compiler.
@@ -26,7 +26,7 @@ final class ObjectCache: Sendable {
         var object: PreparedObject
 
         func isFor(_ key: PreparedKey, _ sum: FileSum, _ file: [UInt8]) -> Bool {
-            self.sum == sum && self.key == key && ObjectCache.isSame(object.image, file)
+            self.sum == sum && self.key == key && hasSameBytes(object.image, file)
         }
     }
 
@@ -53,18 +53,6 @@ final class ObjectCache: Sendable {
             guard !entries.contains(where: { $0.isFor(key, sum, object.image) }) else { return }
             if entries.count >= countMax { entries.removeFirst() }
             entries.append(Entry(key: key, sum: sum, object: object))
-        }
-    }
-
-    /// `==` would look at one byte after the other.
-    private static func isSame(_ left: [UInt8], _ right: [UInt8]) -> Bool {
-        guard left.count == right.count else { return false }
-        // SAFETY: both have `count` bytes for the duration of the call.
-        return unsafe left.withUnsafeBytes { left in
-            unsafe right.withUnsafeBytes { right in
-                guard let first = left.baseAddress, let second = right.baseAddress else { return true }
-                return unsafe memcmp(first, second, left.count) == 0
-            }
         }
     }
 

@@ -15,6 +15,8 @@ public final class OpsRuntime: Sendable {
         public var memoryLimitPerUID: Int
         /// Verified and compiled objects to keep for later loads.
         public var cachedObjectsMax: Int
+        /// Of these, how many to keep for loads of other objects with the same programs.
+        package var cachedCodesMax: Int { min(cachedObjectsMax, 8) }
         /// Bytes of entry pages that one map may take. Kernel counterpart: `MAX_TRAMP_IMAGE_PAGES`.
         package var entryBytesMax = 8 * 4096
         /// Told about every change of state, on the thread that made it. Must not call the runtime.
@@ -111,5 +113,8 @@ public final class OpsRuntime: Sendable {
     }
 
     /// Forgets verified code that no loaded object uses.
-    public func dropCache() { core.cache.removeAll() }
+    public func dropCache() {
+        core.cache.removeAll()
+        core.codes.removeAll()
+    }
 }

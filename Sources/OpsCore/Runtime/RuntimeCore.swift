@@ -14,6 +14,7 @@ final class RuntimeCore: Sendable {
     let types = Mutex(TypeTable())
     let ids = IDSource()
     let cache: ObjectCache
+    let codes: CodeCache
     let records = RecordHub()
     /// The programs of the object that was looked at last: whoever looks at one looks at the next.
     private let looked = Mutex(Looked())
@@ -23,6 +24,7 @@ final class RuntimeCore: Sendable {
         self.configuration = configuration
         memory = MemoryAccounts(limit: configuration.memoryLimitPerUID)
         cache = ObjectCache(countMax: configuration.cachedObjectsMax)
+        codes = CodeCache(countMax: configuration.cachedCodesMax)
     }
 
     /// Everything alive, by id. What has been freed is not here.

@@ -196,6 +196,34 @@ struct RegisterTests {
         try policy.expectNothingLeft()
     }
 
+    @Test("objects that differ in what their code does not go by have one code")
+    func sharedCode() throws {
+        let policy = try PolicyRuntime()
+        func code(_ source: String) throws -> ObjectIdentifier {
+            let object = try policy.load(source)
+            defer { try? policy.runtime.close(object: object.id) }
+            let prepared = policy.runtime.core.withTables { $0.objects[object.id]?.prepared }
+            return ObjectIdentifier(try #require(prepared).code)
+        }
+        let global = "int level = 1; int step(void) { return level; }"
+        let first = try code(PolicyObject.source(name: "pol_a", extra: global))
+        #expect(try code(PolicyObject.source(name: "pol_b", flags: 1, extra: global)) == first)
+        let other = global.replacingOccurrences(of: "= 1", with: "= 2")
+        #expect(try code(PolicyObject.source(name: "pol_a", extra: other)) == first)
+
+        // Instructions, constants, types and their names.
+        let others = [
+            PolicyObject.source(name: "pol_a", value: "p->value + 1", extra: global),
+            PolicyObject.source(name: "pol_a", extra: "const volatile int bound = 1; " + global),
+            PolicyObject.source(name: "pol_a", extra: "const volatile int bound = 2; " + global),
+            PolicyObject.source(name: "pol_a", extra: "struct bound { int x; } bound; " + global),
+            PolicyObject.source(name: "pol_a", extra: "struct other { int x; } bound; " + global),
+        ]
+        #expect(Set(try others.map(code) + [first]).count == others.count + 1)
+        policy.runtime.dropCache()
+        try policy.expectNothingLeft()
+    }
+
     @Test("a runtime that goes takes everything along that nobody holds")
     func runtimeGoes() throws {
         weak var core: RuntimeCore?
