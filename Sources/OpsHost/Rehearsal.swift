@@ -29,7 +29,8 @@ package enum Rehearsal {
         _ method: Method, _ parameters: JSONValue, _ object: [UInt8]?, by host: RuntimeHost
     ) throws(Refusal) -> HostResult {
         let frame = RuntimeRequest(
-            serial: 1, method: method.rawValue, parameters: parameters, objectByteCount: object?.count
+            serial: 1, method: method.rawValue, parameters: parameters,
+            object: object.map { RuntimeRequest.Object(byteCount: $0.count, pane: 0) }
         ).json.utf8()
         guard let request = RuntimeRequest(frame: frame) else {
             throw Refusal("internal", errno: 5, "a request cannot be read back")

@@ -9,20 +9,31 @@ package struct RuntimeRequest: Equatable, Sendable {
     package var parameters: JSONValue
     /// Who asks, and so who pays.
     package var uid: UInt32
-    /// Bytes of the object that goes with the request, in memory that both sides share; the parameters' own is empty then.
-    package var objectByteCount: Int?
+    /// The object that goes with the request, in memory that both sides share; the parameters' own is empty then.
+    package var object: Object?
     /// Only what belongs to `uid` may be looked at.
     package var isOwnerOnly: Bool
 
+    /// Where it lies there.
+    package struct Object: Equatable, Sendable {
+        package var byteCount: Int
+        package var pane: Int
+
+        package init(byteCount: Int, pane: Int) {
+            self.byteCount = byteCount
+            self.pane = pane
+        }
+    }
+
     package init(
         serial: Int64, method: String, parameters: JSONValue = [:], uid: UInt32 = 0,
-        objectByteCount: Int? = nil, isOwnerOnly: Bool = false
+        object: Object? = nil, isOwnerOnly: Bool = false
     ) {
         self.serial = serial
         self.method = method
         self.parameters = parameters
         self.uid = uid
-        self.objectByteCount = objectByteCount
+        self.object = object
         self.isOwnerOnly = isOwnerOnly
     }
 
@@ -32,7 +43,9 @@ package struct RuntimeRequest: Equatable, Sendable {
             "uid": .integer(Int64(uid)),
         ]
         if isOwnerOnly { json = json.setting("owner_only", to: true) }
-        return objectByteCount.map { json.setting("object_bytes", to: .integer(Int64($0))) } ?? json
+        guard let object else { return json }
+        return json.setting("object_bytes", to: .integer(Int64(object.byteCount)))
+            .setting("object_pane", to: .integer(Int64(object.pane)))
     }
 
     /// nil: not one of ours; the peer is broken, and the connection of no more use.
@@ -44,7 +57,9 @@ package struct RuntimeRequest: Equatable, Sendable {
         self.init(
             serial: serial, method: method, parameters: parameters,
             uid: UInt32(clamping: json["uid"]?.integer ?? 0),
-            objectByteCount: json["object_bytes"]?.integer.map { Int($0) },
+            object: json["object_bytes"]?.integer.map {
+                Object(byteCount: Int($0), pane: Int(json["object_pane"]?.integer ?? 0))
+            },
             isOwnerOnly: json["owner_only"]?.bool ?? false)
     }
 }

@@ -15,14 +15,17 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
     /// What is under way, by serial. The last answer to a request removes it.
     private(set) var waiting: [Int64: Answer] = [:]
     private var lastSerial: Int64 = 0
-    var isWindowTaken = false
-    /// What lies in the window, while no request has it.
+    /// Those of the window that no request has.
+    var freePanes = Set(ObjectWindow.panes)
+    /// What lies in a free one.
     var draft: ObjectDraft?
-    /// Requests that wait for the window, with their objects.
-    private var windowQueue: [(RuntimeRequest, [UInt8])] = []
+    /// Requests that wait for a pane, with their objects.
+    private var windowQueue: [Passing] = []
     /// Above this size, no client should wait for the copy of somebody else's object.
     private static let largeObject = 1 << 20
     private static let copies = DispatchQueue(label: "opsd.window")
+    /// A large object is being copied; no request may overtake it.
+    private var isCopying = false
     private var frames = FrameSplitter(limit: Int(Int32.max))
     private var channel: (any Channel)?
     private var loop: (any EventLoop)?
@@ -64,18 +67,15 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
         lastSerial += 1
         var request = RuntimeRequest(
             serial: lastSerial, method: method, parameters: parameters, uid: uid, isOwnerOnly: isOwnerOnly)
-        guard let object, object.count <= ObjectWindow.byteCount else {
+        guard let object, ObjectWindow.canHold(object.count) else {
             waiting[lastSerial] = answer
             write(request)
             return lastSerial
         }
         request.parameters = parameters.setting("object", to: "")
-        request.objectByteCount = object.count
-        waiting[lastSerial] = { [self] reply, added, removed in
-            if !reply.continues { windowIsFree() }
-            answer(reply, added, removed)
-        }
-        pass(request, object, draft)
+        waiting[lastSerial] = answer
+        windowQueue.append(Passing(request: request, object: object, draft: draft))
+        passMore()
         return lastSerial
     }
 
@@ -85,25 +85,50 @@ final class RuntimeConnection: ChannelInboundHandler, @unchecked Sendable {  // 
 
     // MARK: The window
 
-    /// Sends a request once its object lies in the window.
-    private func pass(_ request: RuntimeRequest, _ object: [UInt8], _ draft: ObjectDraft? = nil) {
-        guard !isWindowTaken else { return windowQueue.append((request, object)) }
-        guard !takeWindow(for: object, draft) else { return write(request) }
-        guard object.count > Self.largeObject, let channel else {
-            process.window.put(object)
-            return write(request)
-        }
-        Self.copies.async { [process] in
-            process.window.put(object)
-            channel.eventLoop.execute { self.write(request) }
+    /// A request, to be sent once its object lies in the window.
+    private struct Passing {
+        var request: RuntimeRequest
+        var object: [UInt8]
+        var draft: ObjectDraft?
+    }
+
+    /// In the order in which they came, in which the runtime works on them too.
+    private func passMore() {
+        while !isCopying, let next = windowQueue.first,
+            let (pane, isFilled) = takePane(for: next.object, next.draft)
+        {
+            windowQueue.removeFirst()
+            var request = next.request
+            request.object = RuntimeRequest.Object(byteCount: next.object.count, pane: pane)
+            freeWhenAnswered(request.serial, pane)
+            if isFilled {
+                write(request)
+            } else if next.object.count > Self.largeObject, let channel {
+                isCopying = true
+                Self.copies.async { [process, request] in
+                    next.object.withUnsafeBufferPointer { process.window.put($0, in: pane) }
+                    channel.eventLoop.execute {
+                        self.write(request)
+                        self.isCopying = false
+                        self.passMore()
+                    }
+                }
+            } else {
+                next.object.withUnsafeBufferPointer { process.window.put($0, in: pane) }
+                write(request)
+            }
         }
     }
 
-    private func windowIsFree() {
-        isWindowTaken = false
-        guard !windowQueue.isEmpty else { return }
-        let (request, object) = windowQueue.removeFirst()
-        pass(request, object)
+    private func freeWhenAnswered(_ serial: Int64, _ pane: Int) {
+        guard let answer = waiting[serial] else { return }
+        waiting[serial] = { [self] reply, added, removed in
+            if !reply.continues {
+                freePanes.insert(pane)
+                passMore()
+            }
+            answer(reply, added, removed)
+        }
     }
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {

@@ -91,16 +91,20 @@ final class RuntimeServer {
         case Method.mapFollow.rawValue, Method.programTrace.rawValue:
             followers.start(request)
         default:
-            RuntimeServer.crashIfTold(request)
             let thread = RuntimeServer.isQuery(request.method) ? query : control
-            guard request.objectByteCount.map(ObjectWindow.canHold) ?? true else {
+            let place = request.object
+            guard
+                place.map({ ObjectWindow.canHold($0.byteCount) && ObjectWindow.panes.contains($0.pane) })
+                    ?? true
+            else {
                 throw SystemFailure("a request of the broker", errno: EPROTO)
             }
             requests.open(request.serial)
             thread.run(serial: request.serial) { [host, window, writer, requests] in
                 defer { requests.close(request.serial) }
                 // Here, not where frames are read: a large object keeps nobody waiting but those behind it.
-                let object = request.objectByteCount.map { window.read($0) }
+                let object = place.map { window.read($0.byteCount, in: $0.pane) }
+                RuntimeServer.crashIfTold(request)
                 do throws(Refusal) {
                     let result = try host.handle(request, object: object) {
                         requests.isCancelled(request.serial)

@@ -5,16 +5,18 @@ import Glibc
 /// Memory that the broker shares with one runtime, in which an object file passes from one to the other: as text in a
 /// request, a megabyte would be written, sent, received, searched and copied several times over.
 ///
-/// It holds one object at a time; others wait, as they would for the one thread that registers. The broker never reads
-/// what lies here, for the runtime may have been damaged by what ran in it; and the size is sealed, so that nothing the
-/// runtime does can take pages away under the broker.
+/// It has two panes of one object each: while the runtime works on one, the next comes into the other. More would wait for
+/// the one thread that registers all the same. The broker never reads what lies here, for the runtime may have been damaged
+/// by what ran in it; and the size is sealed, so that nothing the runtime does can take pages away under the broker.
 ///
 /// Invariant: `memory` is one shared mapping of `byteCount` bytes, which lives as long as the window.
 ///
-/// Unchecked: the broker writes for one request at a time, and the runtime reads for that one only.
+/// Unchecked: the broker writes to a pane for one request at a time, and the runtime reads it for that one only.
 final class ObjectWindow: @unchecked Sendable {
+    static let panes = 0..<2
     /// No request has a larger object: this is what its base 64 decodes to. Memory is taken only as it is written.
-    static let byteCount = FrameSplitter.requestBytesMax / 4 * 3
+    static let paneByteCount = FrameSplitter.requestBytesMax / 4 * 3
+    private static let byteCount = panes.count * paneByteCount
 
     /// Most objects are smaller.
     private static let usualByteCount = 1 << 20
@@ -29,7 +31,11 @@ final class ObjectWindow: @unchecked Sendable {
         memory = UnsafeMutableRawBufferPointer(start: base, count: Self.byteCount)
         // Pages for most objects are there before somebody waits for them. Kernels before 5.14 make them when they are touched.
         let populateReading: CInt = 22, populateWriting: CInt = 23
-        madvise(base, Self.usualByteCount, isWritable ? populateWriting : populateReading)
+        for pane in Self.panes {
+            madvise(
+                base.map { $0 + pane * Self.paneByteCount }, Self.usualByteCount,
+                isWritable ? populateWriting : populateReading)
+        }
     }
 
     deinit { munmap(memory.baseAddress, memory.count) }
@@ -51,19 +57,21 @@ final class ObjectWindow: @unchecked Sendable {
         StartFailure("cannot share memory with the runtime: \(call): \(String(cString: strerror(errno)))")
     }
 
-    /// The broker hands over an object, on any thread, but one at a time.
-    /// - Precondition: it is no larger than the window.
-    func put(_ object: [UInt8]) { memory.copyBytes(from: object) }
-
-    /// The same of a part that follows others.
-    /// - Precondition: it ends inside the window.
-    func put(_ part: UnsafeBufferPointer<UInt8>, at offset: Int) {
-        UnsafeMutableRawBufferPointer(rebasing: memory[offset...]).copyBytes(from: part)
+    /// The broker hands over an object, or a part that follows others, on any thread, but one at a time.
+    /// - Precondition: it ends inside the pane.
+    func put(_ part: UnsafeBufferPointer<UInt8>, at offset: Int = 0, in pane: Int) {
+        UnsafeMutableRawBufferPointer(rebasing: self.pane(pane)[offset...]).copyBytes(from: part)
     }
 
-    static func canHold(_ count: Int) -> Bool { (0...byteCount).contains(count) }
+    static func canHold(_ count: Int) -> Bool { (0...paneByteCount).contains(count) }
 
     /// The runtime takes a copy.
     /// - Precondition: `canHold(count)`.
-    func read(_ count: Int) -> [UInt8] { Array(memory.prefix(count)) }
+    func read(_ count: Int, in pane: Int) -> [UInt8] { Array(self.pane(pane).prefix(count)) }
+
+    /// - Precondition: it is one of `panes`.
+    private func pane(_ index: Int) -> UnsafeMutableRawBufferPointer {
+        let start = index * Self.paneByteCount
+        return UnsafeMutableRawBufferPointer(rebasing: memory[start..<start + Self.paneByteCount])
+    }
 }
