@@ -9,6 +9,9 @@ struct AccessTests {
     static let stranger: UInt32 = 61001
     static let member: UInt32 = 61002
     static let group: UInt32 = 61003
+    private static let scenario =
+        "{duration: 1s, links: {l: {rate: 1Mbit, delay: 1ms, buffer: 10p}},"
+        + " flows: [{name: a, cc: reno, path: [l], rtt: 10ms}]}"
 
     private func sandbox(_ configuration: String = "") throws -> Sandbox {
         let sandbox = try Sandbox()
@@ -33,10 +36,7 @@ struct AccessTests {
 
     @Test func prioritiesAreForThoseWhoMayHaveThem() throws {
         let sandbox = try sandbox("limits: {priority: 5}\n")
-        let scenario = try sandbox.file(
-            "s.yaml",
-            "{duration: 1s, links: {l: {rate: 1Mbit, delay: 1ms, buffer: 10p}},"
-                + " flows: [{name: a, cc: reno, path: [l], rtt: 10ms}]}")
+        let scenario = try sandbox.file("s.yaml", Self.scenario)
         chmod(scenario, 0o644)
         for (priority, status) in [("5", Int32(0)), ("6", 1)] {
             let run = try sandbox.opsctl(
@@ -44,6 +44,18 @@ struct AccessTests {
             #expect(run.status == status && (status == 0 || run.stderr.contains("'limits.priority'")))
         }
         #expect(try sandbox.opsctl("sim", "run", scenario, "--priority", "6").status == 0)
+    }
+
+    @Test func manyResultsOfOneUserPushOutNoneOfAnothers() throws {
+        let sandbox = try sandbox("jobs: {keep: 3}\n")
+        let scenario = try sandbox.file("s.yaml", Self.scenario)
+        chmod(scenario, 0o644)
+        for uid in [Self.member] + [UInt32](repeating: Self.stranger, count: 5) {
+            #expect(try sandbox.opsctl(as: uid, group: Self.group, "sim", "run", scenario).status == 0)
+        }
+        let runs = try sandbox.opsctl("-j", "sim", "list").json()["result"] as? [[String: Any]]
+        #expect(runs?.compactMap { $0["id"] as? Int }.sorted() == [1, 5, 6])
+        #expect(try sandbox.opsctl("sim", "result", "id", "1").status == 0)
     }
 
     @Test func contentsAreTheOwnersAndTheAdministrators() throws {

@@ -107,26 +107,38 @@ struct RunTable {
 
     /// Forgets what the policy does not keep. - Returns: the ids.
     mutating func forgetOld(at now: Int64) -> [UInt32] {
-        var kept = 0
-        var bytes = 0
-        // From the newest end on: whatever comes after the last one that fits goes.
         let finished = runs.filter(\.isOver).sorted {
-            ($0.endedAt ?? now, $0.status.id) > ($1.endedAt ?? now, $1.status.id)
+            ($0.endedAt ?? now, $0.status.id) < ($1.endedAt ?? now, $1.status.id)
         }
-        var forgotten: Set<UInt32> = []
-        for run in finished {
-            kept += 1
-            bytes += run.byteCount
-            // The newest one is kept however large it is: somebody may be about to ask for it.
-            let isKept =
-                kept == 1
-                || kept <= policy.keep && bytes <= policy.keepBytes
-                    && now - (run.endedAt ?? now) <= Int64(policy.keepSeconds)
-            if !isKept { forgotten.insert(run.status.id) }
-        }
+        // The newest one is kept however large it is: somebody may be about to ask for it.
+        guard let newest = finished.last else { return [] }
+        var kept = finished.filter { $0 === newest || now - ($0.endedAt ?? now) <= Int64(policy.keepSeconds) }
+        Self.shrink(&kept, to: policy.keep) { _ in 1 }
+        Self.shrink(&kept, to: policy.keepBytes, by: \.byteCount)
+        let forgotten = Set(finished.map(\.status.id)).subtracting(kept.map(\.status.id))
         guard !forgotten.isEmpty else { return [] }
         runs.removeAll { forgotten.contains($0.status.id) }
         return forgotten.sorted()
+    }
+
+    /// Takes away, until the others fit, the oldest run of the uid that has most: many results of one user push out none of
+    /// another's few.
+    ///
+    /// - Parameter kept: the oldest first; the last one stays.
+    private static func shrink(
+        _ kept: inout [SimulationRun], to limit: Int, by size: (SimulationRun) -> Int
+    ) {
+        var shares = kept.reduce(into: [UInt32: Int]()) { $0[$1.uid, default: 0] += size($1) }
+        var total = shares.values.reduce(0, +)
+        while total > limit,
+            let index = kept.indices.dropLast().max(by: {
+                shares[kept[$0].uid, default: 0] < shares[kept[$1].uid, default: 0]
+            })
+        {
+            let run = kept.remove(at: index)
+            shares[run.uid, default: 0] -= size(run)
+            total -= size(run)
+        }
     }
 
     subscript(id: UInt32) -> SimulationRun? { runs.first { $0.status.id == id } }
