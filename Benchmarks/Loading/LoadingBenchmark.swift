@@ -83,15 +83,15 @@ struct LoadingBenchmark {
         }
     }
 
-    /// The object with another name in its types, that of its licence's variable, so that no code is known that was
+    /// The object with another name in its types, that of its licence's DATASEC, so that no code is known that was
     /// verified with these.
     private static func renamed(_ bytes: [UInt8], _ number: Int) throws -> [UInt8] {
         let elf = try ELFFile(parsing: bytes)
         guard let section = elf.section(named: ".BTF"),
-            let place = elf.contents(of: section).firstRange(of: Array("_license".utf8))
+            let place = elf.contents(of: section).firstRange(of: Array("\0license\0".utf8))
         else { throw Unusable() }
         var bytes = bytes, left = number
-        for index in place.dropFirst() {
+        for index in place.dropFirst().dropLast() {
             bytes[index] = UInt8(ascii: "a") + UInt8(left % 26)
             left /= 26
         }
@@ -99,7 +99,7 @@ struct LoadingBenchmark {
     }
 
     private struct Unusable: Error, CustomStringConvertible {
-        let description = "the object has no variable '_license'"
+        let description = "the object's types have no section 'license'"
     }
 
     private static func printRow(_ step: String, _ value: Times.Row?) {

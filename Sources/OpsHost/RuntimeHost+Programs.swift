@@ -108,8 +108,10 @@ struct ProgramListing {
             line.proto = subprog.function.flatMap { prototype($0) } ?? subprog.name
         }
         if let source = image.lines.first(where: { $0.insn == index }) {
-            line.src = source.text.trimmingPrefix { $0 == " " || $0 == "\t" }.description
-            (line.file, line.lineNum, line.lineCol) = (source.file, source.line, source.column)
+            line.src = image.text(of: source).trimmingPrefix { $0 == " " || $0 == "\t" }.description
+            (line.file, line.lineNum, line.lineCol) = (
+                image.file(of: source), source.line, source.column
+            )
         }
         return line
     }

@@ -19,8 +19,8 @@ package struct ProgramImage: Sendable {
     package var relocated: Set<Int>
     /// The object's own types: function prototypes, and the layouts its uncovered accesses assume.
     package var btf: BTF?
-    /// Ascending by `insn`.
-    package var lines: [SourceLine]
+    /// Ascending by `insn`: where that and those after it, up to the next record, come from.
+    package var lines: [LineSpec]
     package var isGPLCompatible: Bool
 
     package init(
@@ -28,7 +28,7 @@ package struct ProgramImage: Sendable {
         maps: [MapDescription] = [],
         kfuncs: [KfuncPrototype] = [], poisons: [Int: String] = [:], relocated: Set<Int> = [],
         btf: BTF? = nil,
-        lines: [SourceLine] = [], isGPLCompatible: Bool = true
+        lines: [LineSpec] = [], isGPLCompatible: Bool = true
     ) {
         self.name = name
         self.section = section
@@ -59,22 +59,9 @@ package struct ProgramImage: Sendable {
         }
     }
 
-    /// Where instruction `insn` and those after it, up to the next record, come from.
-    package struct SourceLine: Equatable, Sendable {
-        package var insn: Int
-        package var file: String
-        package var text: String
-        package var line: Int
-        package var column: Int
-
-        package init(insn: Int, file: String, text: String, line: Int, column: Int) {
-            self.insn = insn
-            self.file = file
-            self.text = text
-            self.line = line
-            self.column = column
-        }
-    }
+    /// Where a line is from, and how it reads.
+    package func file(of line: LineSpec) -> String { btf?.string(at: line.file) ?? "" }
+    package func text(of line: LineSpec) -> String { btf?.string(at: line.text) ?? "" }
 }
 
 /// What the verifier must know about a map. Kernel counterpart: `struct bpf_map`.

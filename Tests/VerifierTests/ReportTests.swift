@@ -1,7 +1,7 @@
-import BPF
 import Synchronization
 import Testing
 
+@testable import BPF
 @testable import Verifier
 
 /// What a refusal says, and to whom.
@@ -14,22 +14,32 @@ import Testing
     /// 11  u64 *value = bpf_map_lookup_elem(&counts, &key);
     /// 13  return value[…];
     /// ```
-    private func lookup(_ rest: [Instruction]) -> ProgramImage {
+    private func lookup(_ rest: [Instruction]) throws -> ProgramImage {
         let insns: [Instruction] =
             [Asm.store(.word, 10, -4, 0)] + Asm.map(1, 0)
             + [
                 Asm.mov(2, reg: 10), Asm.add(2, -4), Asm.call(helper: "map_lookup_elem"),
             ] + rest
-        let file = "src/prog.bpf.c"
+        let texts = [
+            "src/prog.bpf.c", "    u32 key = 0;", "    u64 *value = bpf_map_lookup_elem(&counts, &key);",
+            "    return value[i];",
+        ]
+        let (btf, offsets) = try strings(texts)
+        func line(_ insn: Int, _ text: Int, _ line: Int, _ column: Int) -> LineSpec {
+            LineSpec(insn: insn, file: offsets[0], text: offsets[text], line: line, column: column)
+        }
         return ProgramImage(
-            name: "count", section: "tc", insns: insns, maps: [Self.map],
-            lines: [
-                .init(insn: 0, file: file, text: "    u32 key = 0;", line: 10, column: 9),
-                .init(
-                    insn: 1, file: file, text: "    u64 *value = bpf_map_lookup_elem(&counts, &key);",
-                    line: 11, column: 18),
-                .init(insn: 6, file: file, text: "    return value[i];", line: 13, column: 12),
-            ])
+            name: "count", section: "tc", insns: insns, maps: [Self.map], btf: btf,
+            lines: [line(0, 1, 10, 9), line(1, 2, 11, 18), line(6, 3, 13, 12)])
+    }
+
+    /// Types whose strings are these, and where each stands among them: an integer may have any name.
+    private func strings(_ texts: [String]) throws -> (btf: BTF, offsets: [UInt32]) {
+        var builder = BTFBuilder()
+        for text in texts { _ = builder.int(text, byteCount: 4) }
+        let btf = try builder.build()
+        let offsets = (1...texts.count).map { btf.storage.record(of: TypeID($0))?.nameOffset ?? 0 }
+        return (btf, offsets)
     }
 
     private func report(_ image: ProgramImage) throws -> VerificationReport {
@@ -50,7 +60,7 @@ import Testing
     }
 
     @Test func rangesOfAnIndexAreTold() throws {
-        let image = lookup([
+        let image = try lookup([
             Asm.mov(6, reg: 0), Asm.call(helper: "get_prandom_u32"), Asm.jump(Opcode.jeq, 6, 0, 4),
             Asm.jump(Opcode.jgt, 0, 100, 3), Asm.add(6, reg: 0), Asm.load(.byte, 0, 6, 0), Asm.exit,
             Asm.mov(0, 0), Asm.exit,
@@ -61,7 +71,7 @@ import Testing
     }
 
     @Test func aPathTellsBranchesOfTheValue() throws {
-        let image = lookup([
+        let image = try lookup([
             Asm.mov(6, reg: 0), Asm.jump(Opcode.jeq, 6, 0, 1), Asm.goto(1), Asm.load(.double, 0, 6, 0),
             Asm.mov(0, 0), Asm.exit,
         ])

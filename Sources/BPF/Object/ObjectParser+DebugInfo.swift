@@ -1,9 +1,5 @@
 /// `.BTF.ext`: which FUNC a function is, its source lines, its CO-RE records.
 extension ObjectParser {
-    /// Bytes of source text to keep for one object: enough for every real one, and a bound for those whose many line
-    /// records all refer into one long string.
-    private static let textBytesMax = 16 << 20
-
     mutating func collectDebugInfo() throws(ObjectError) {
         guard let btf, let section = elf.section(named: ".BTF.ext"), section.type == ELFSection.programBits
         else {
@@ -25,7 +21,7 @@ extension ObjectParser {
                 spec.functions[place.function].function = record.function
             }
         }
-        collectLines(info, index, btf)
+        collectLines(info, index)
         for part in info.coreRelocations {
             guard let section = index[part.name] else { continue }
             for record in part.records {
@@ -42,28 +38,15 @@ extension ObjectParser {
         (try? relocated(section, in: elf)) ?? Array(elf.contents(of: section))
     }
 
-    private mutating func collectLines(_ info: BTFExt, _ index: FunctionIndex, _ btf: BTF) {
-        var texts: [UInt32: String] = [:]
-        var textBytes = 0
-        func text(_ offset: UInt32) -> String {
-            if let known = texts[offset] { return known }
-            guard textBytes <= Self.textBytesMax else { return "" }
-            let text = btf.string(at: offset)
-            textBytes += text.utf8.count
-            texts[offset] = text
-            return text
-        }
-        // Nearly all lines are of one file.
-        var file: (offset: UInt32, text: String)?
+    private mutating func collectLines(_ info: BTFExt, _ index: FunctionIndex) {
         for part in info.lineInfo {
             guard let section = index[part.name] else { continue }
             for record in part.records {
                 guard let place = section.find(record.insn) else { continue }
-                if file?.offset != record.fileOffset { file = (record.fileOffset, text(record.fileOffset)) }
                 spec.functions[place.function].lines.append(
                     LineSpec(
-                        insn: place.insn, file: file?.text ?? "", text: text(record.textOffset),
-                        line: record.line, column: record.column))
+                        insn: place.insn, file: record.fileOffset, text: record.textOffset, line: record.line,
+                        column: record.column))
             }
         }
         for function in spec.functions.indices { spec.functions[function].lines.sort { $0.insn < $1.insn } }

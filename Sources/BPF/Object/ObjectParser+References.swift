@@ -25,7 +25,7 @@ extension ObjectParser {
             next += 1
             // Below `end`, so it fits an Int.
             let byte = Int(relocation.offset - start)
-            let site = Site(function: function, insn: byte / 8)
+            let site = Site(function: function, insn: byte / 8, btf: btf)
             guard byte % 8 == 0, references[site.insn] == nil else {
                 throw site.error("a second relocation of one instruction, or one inside it")
             }
@@ -40,15 +40,18 @@ extension ObjectParser {
     struct Site {
         let function: FunctionSpec
         let insn: Int
+        let btf: BTF?
 
         func error(
             _ text: String, kind: ObjectError.Kind = .malformed, errno: CInt = ObjectErrno.einval,
             reason: String? = nil, suggestion: String? = nil
         ) -> ObjectError {
-            let line = function.lines.last { $0.insn <= insn }
+            let line = function.lines.last { $0.insn <= insn }.map {
+                "\(btf?.string(at: $0.file) ?? ""):\($0.line)"
+            }
             return ObjectError(
                 kind, errno: errno, text, section: function.section, program: function.name, insn: insn,
-                reason: reason ?? line.map { "\($0.file):\($0.line)" }, suggestion: suggestion)
+                reason: reason ?? line, suggestion: suggestion)
         }
     }
 
@@ -175,7 +178,7 @@ extension ObjectParser {
             // Offsets are below the file's size and imm is 32 bits wide: no overflow.
             let offset = function.sectionOffset + (insn + 1 + Int(instruction.imm)) * 8
             guard let target = functionAt[Place(section: section.index, offset: offset)] else {
-                throw Site(function: function, insn: insn).error(
+                throw Site(function: function, insn: insn, btf: btf).error(
                     "no function starts at offset \(offset) of '\(section.name)', to which this call leads")
             }
             references[insn] = .function(target)

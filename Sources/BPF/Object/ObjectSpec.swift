@@ -85,16 +85,10 @@ package enum Reference: Equatable, Sendable {
 /// A source line and the first instruction made from it.
 package struct LineSpec: Equatable, Sendable {
     package var insn: Int
-    package var file: String
-    package var text: String
+    /// Strings of the object's BTF (`BTF.string(at:)`), made when somebody wants to read them: most loads have thousands, and
+    /// nobody does.
+    package var file: UInt32
+    package var text: UInt32
     package var line: Int
     package var column: Int
-
-    package init(insn: Int, file: String, text: String, line: Int, column: Int) {
-        self.insn = insn
-        self.file = file
-        self.text = text
-        self.line = line
-        self.column = column
-    }
 }

@@ -1,3 +1,4 @@
+import BPF
 package import Verifier
 
 /// A function of machine code, for tools that look at a process from outside.
@@ -48,7 +49,7 @@ extension CompiledProgram {
             guard insnOffsets.indices.contains(line.insn) else { return nil }
             let offset = Int(insnOffsets[line.insn])
             guard range.contains(offset) else { return nil }
-            return CodeSymbol.Line(offset: offset, file: line.file, line: line.line)
+            return CodeSymbol.Line(offset: offset, file: image.file(of: line), line: line.line)
         }
         .sorted { $0.offset < $1.offset }
     }

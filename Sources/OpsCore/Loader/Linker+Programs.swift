@@ -121,11 +121,9 @@ extension Linker {
         }
         for (insn, text) in part.poisons { image.poisons[start + insn] = text }
         for insn in part.corePatched { image.relocated.insert(start + insn) }
-        for line in part.lines {
-            image.lines.append(
-                ProgramImage.SourceLine(
-                    insn: start + line.insn, file: line.file, text: line.text, line: line.line,
-                    column: line.column))
+        for var line in part.lines {
+            line.insn += start
+            image.lines.append(line)
         }
     }
 }

@@ -378,7 +378,7 @@ struct CausalPath {
 
     private func text(at insn: Int) -> String? {
         let index = lineOf[insn]
-        return index >= 0 ? image.lines[index].text : nil
+        return index >= 0 ? image.text(of: image.lines[index]) : nil
     }
 
     private mutating func add(_ insn: Int, _ text: String) {

@@ -83,7 +83,8 @@ struct KernelLog {
         guard index >= 0, index != lastLine else { return }
         lastLine = index
         let line = image.lines[index]
-        put("; \(line.text.trimmed) @ \(line.file.lastPathComponent):\(line.line)\n")
+        put(
+            "; \(image.text(of: line).trimmed) @ \(image.file(of: line).lastPathComponent):\(line.line)\n")
     }
 
     // MARK: Text

@@ -66,20 +66,20 @@ extension Verification {
         let record = line(of: insn)
         let subprog = image.subprogs.last { $0.start <= insn }?.name ?? image.name
         return VerificationReport.Location(
-            insn: insn, subprog: subprog, file: record?.file, line: record?.line,
+            insn: insn, subprog: subprog, file: record.map(image.file), line: record?.line,
             source: record.map(sourceWindow) ?? [], insns: insnWindow(around: insn))
     }
 
-    private func line(of insn: Int) -> ProgramImage.SourceLine? { image.lines.last { $0.insn <= insn } }
+    private func line(of insn: Int) -> LineSpec? { image.lines.last { $0.insn <= insn } }
 
     /// Line records hold only lines that made code; of those within two lines, each once, in order.
-    private func sourceWindow(around record: ProgramImage.SourceLine) -> [VerificationReport.Location.Line] {
-        var texts: [Int: String] = [:]
+    private func sourceWindow(around record: LineSpec) -> [VerificationReport.Location.Line] {
+        var lines: [Int: LineSpec] = [:]
         for other in image.lines where other.file == record.file && abs(other.line - record.line) <= 2 {
-            texts[other.line] = other.text
+            lines[other.line] = other
         }
-        return texts.keys.sorted().map {
-            .init(number: $0, text: texts[$0] ?? "", isMarked: $0 == record.line)
+        return lines.sorted { $0.key < $1.key }.map { number, line in
+            .init(number: number, text: image.text(of: line), isMarked: number == record.line)
         }
     }
 
@@ -165,8 +165,8 @@ extension Verification {
         return links.map { link in
             let record = line(of: link.insn)
             return .init(
-                insn: link.insn, file: record?.file, line: record?.line,
-                source: record.map { String($0.text.trimmed) }, text: link.text)
+                insn: link.insn, file: record.map(image.file), line: record?.line,
+                source: record.map { String(image.text(of: $0).trimmed) }, text: link.text)
         }
     }
 

@@ -115,13 +115,14 @@ import Testing
 
     @Test("functions know their FUNC and their lines")
     func collectsDebugInfo() throws {
+        let btf = try #require(object.btf)
         for function in object.functions {
             let id = try #require(function.function)
-            #expect(object.btf?[id].name == function.name)
+            #expect(btf[id].name == function.name)
             let first = try #require(function.lines.first, "\(function.name)")
-            #expect(first.insn == 0 && first.file.hasSuffix("sections.bpf.c"))
+            #expect(first.insn == 0 && btf.string(at: first.file).hasSuffix("sections.bpf.c"))
             #expect(function.lines.allSatisfy { $0.insn < function.insns.count })
         }
-        #expect(try function("tripled").lines[0].text.contains("int tripled(int value)"))
+        #expect(btf.string(at: try function("tripled").lines[0].text).contains("int tripled(int value)"))
     }
 }
