@@ -2,7 +2,7 @@ package import ControlAPI
 
 /// Keeps objects as long as the process lives: what a new runtime is filled from where there is no state directory.
 package final class MemoryKeeper: RegistryKeeper, @unchecked Sendable {  // Used by one thread at a time.
-    private var book = RegistryBook()
+    package private(set) var book = RegistryBook()
     private var objects: [String: [UInt8]] = [:]
 
     package init() {}
@@ -23,8 +23,6 @@ package final class MemoryKeeper: RegistryKeeper, @unchecked Sendable {  // Used
 
     /// Nobody could read it who comes after us.
     package func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32]) {}
-
-    package func export() throws(Refusal) -> [UInt8] { try RegistryArchive.write(book, object) }
 
     package func verify() -> RegistryVerification {
         RegistryVerification(durable: false, registrations: book.count, objects: objects.count)

@@ -19,27 +19,6 @@ package struct RegistryArchive: Sendable {
 
     static let version: Int64 = 1
 
-    /// - Parameter object: reads an object by its hash.
-    static func write(
-        _ book: RegistryBook, _ object: (String) throws(Refusal) -> [UInt8]
-    ) throws(Refusal) -> [UInt8] {
-        var bytes: [UInt8] = []
-        func add(_ line: JSONValue) { bytes += line.utf8() + [UInt8(ascii: "\n")] }
-        let hashes = book.objects.sorted()
-        add([
-            "opsd_registry": .integer(version), "last_id": .integer(Int64(book.lastID)),
-            "last_link_id": .integer(Int64(book.lastLinkID)), "objects": .integer(Int64(hashes.count)),
-            "registrations": .integer(Int64(book.count)),
-        ])
-        for sha256 in hashes {
-            let base64 = Data(try object(sha256)).base64EncodedString()
-            add(["object": ["sha256": .string(sha256), "base64": .string(base64)]])
-        }
-        for entry in book.sorted { add(["registration": entry.json]) }
-        add(["sha256": .string(ObjectHash.of(bytes))])
-        return bytes
-    }
-
     init() {}
 
     /// - Throws: EINVAL if something that its entries need is missing.
@@ -96,7 +75,7 @@ package final class RegistryArchiveReader: @unchecked Sendable {  // Its user gi
 
     package init() {}
 
-    /// - Throws: EINVAL, with the line, for what `RegistryArchive.write` has not written.
+    /// - Throws: EINVAL, with the line, for what `RegistryArchiveWriter` has not written.
     package func add(_ text: String) throws(Refusal) {
         let bytes = Array(text.utf8)
         var start = bytes.startIndex

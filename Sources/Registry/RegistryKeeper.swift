@@ -5,6 +5,9 @@ package protocol RegistryKeeper: AnyObject, Sendable {
     /// What is kept outlives the process.
     var isDurable: Bool { get }
 
+    /// What is kept.
+    var book: RegistryBook { get }
+
     /// Applies changes in order and returns once they are kept; each fails or succeeds by itself.
     /// - Returns: why each was not kept, nil where it was.
     func commit(_ changes: [RegistryChange]) -> [Refusal?]
@@ -12,9 +15,6 @@ package protocol RegistryKeeper: AnyObject, Sendable {
     /// Notes, before they are restored, how often each of these registrations has been begun without an end; forgets
     /// `ended`. What cannot be noted is restored all the same.
     func markRestoring(_ attempts: [UInt32: Int], ended: [UInt32])
-
-    /// What is kept, as one archive.
-    func export() throws(Refusal) -> [UInt8]
 
     /// Looks at everything that is kept; changes nothing.
     func verify() -> RegistryVerification

@@ -1,8 +1,6 @@
 package import ControlAPI
 
 extension RegistryStore {
-    package func export() throws(Refusal) -> [UInt8] { try RegistryArchive.write(book, object) }
-
     /// Reads every file again and compares it with what is registered.
     package func verify() -> RegistryVerification {
         var result = RegistryVerification(durable: true, registrations: book.count, objects: objects.count)

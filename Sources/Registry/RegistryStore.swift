@@ -23,7 +23,7 @@ package final class RegistryStore: RegistryKeeper, @unchecked Sendable {  // Use
     /// nil: it could not be opened, or a commit failed and what it left is not known. Opened again at the next commit.
     var database: RegistryDatabase?
     /// What the directory holds.
-    var book = RegistryBook()
+    package internal(set) var book = RegistryBook()
     var generation: Int64 = 0
     /// Hashes of the objects that lie in the folder.
     var objects: Set<String> = []

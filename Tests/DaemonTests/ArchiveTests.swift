@@ -10,7 +10,11 @@ struct ArchiveTests {
         let first = try Sandbox(), second = try Sandbox()
         try first.start("--state-dir", first.folder.appending(path: "state").path)
         #expect(try first.opsctl("register", try Example.cubic.get()).status == 0)
-        #expect(try first.opsctl("register", try Example.reno.get()).status == 0)
+        // So large that the archive comes in parts.
+        let large = try Data(contentsOf: URL(filePath: Example.reno.get())) + Data(count: 3 << 20)
+        let reno = first.folder.appending(path: "large.bpf.o")
+        try large.write(to: reno)
+        #expect(try first.opsctl("register", reno.path).status == 0)
         #expect(try first.opsctl("unregister", "name", "cubic").status == 0)
         #expect(try first.opsctl("register", try Example.cubic.get()).status == 0)
         let listed = try first.opsctl("-j", "show").stdout

@@ -23,10 +23,19 @@ final class RegistryImport: @unchecked Sendable {  // Confined to the broker's l
 
 /// The registry as one file, out and in again, and a look at what is kept.
 extension Broker {
+    /// In parts, each of which is made when the client has taken the one before.
     func export(_ pending: PendingCall) {
-        storage.export().whenComplete { result in
-            pending.finish(
-                Reply(result.map { ["archive": .string(String(decoding: $0, as: UTF8.self))] }))
+        guard pending.call.more else { return pending.finish(Reply(.expectedMore)) }
+        storage.export().whenSuccess { [self] in exportNext($0, pending) }
+    }
+
+    private func exportNext(_ archive: RegistryArchiveWriter, _ pending: PendingCall) {
+        storage.nextPart(of: archive).whenComplete { [self] result in
+            let reply = Reply(result.map { ["archive": .string($0.text)] })
+            guard case .success(let part) = result, !part.isLast, let client = pending.client else {
+                return pending.finish(reply)
+            }
+            client.stream(Reply(reply.parameters, continues: true)) { [self] in exportNext(archive, pending) }
         }
     }
 

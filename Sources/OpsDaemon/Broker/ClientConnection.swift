@@ -195,6 +195,12 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
         return true
     }
 
+    /// Sends a reply that is not the last one, and tells when the client has taken it, or is gone.
+    func stream(_ reply: Reply, whenTaken: @escaping @Sendable () -> Void) {
+        guard let taken = write(reply) else { return whenTaken() }
+        taken.whenComplete { _ in whenTaken() }
+    }
+
     /// Refuses the call under way, later: whoever asks too often is answered so often and no oftener.
     func finish(_ reply: Reply?, after delay: TimeAmount) {
         channel?.eventLoop.scheduleTask(in: delay) { self.finish(reply) }
@@ -209,19 +215,24 @@ final class ClientConnection: ChannelDuplexHandler, @unchecked Sendable {  // Co
         takeCalls()
     }
 
-    private func write(_ reply: Reply) {
-        guard let channel, !isClosing else { return }
+    /// - Returns: succeeds when the client has taken it; nil: it will not.
+    @discardableResult
+    private func write(_ reply: Reply) -> EventLoopFuture<Void>? {
+        guard let channel, !isClosing else { return nil }
         let frame = reply.frame
         guard broker.answerBytes + frame.count <= Broker.answerBytesMax else {
             // All who do not read have filled the budget together; whoever wants more of it is one of them.
-            return close()
+            close()
+            return nil
         }
         accountAnswer(frame.count)
         if answerStalled == nil { answerStalled = .now }
-        channel.writeAndFlush(ByteBuffer(bytes: frame)).whenComplete { _ in
+        let taken = channel.writeAndFlush(ByteBuffer(bytes: frame))
+        taken.whenComplete { _ in
             self.accountAnswer(-frame.count)
             self.answerStalled = self.answerBytes > 0 ? .now : nil
         }
+        return taken
     }
 
     private func refuseAndClose(_ refusal: Refusal) {

@@ -58,7 +58,12 @@ final class Storage: Sendable {
         run { [keeper] in try keeper.object(sha256) }
     }
 
-    func export() -> EventLoopFuture<[UInt8]> { run { [keeper] in try keeper.export() } }
+    /// All that is kept now, to be written part by part.
+    func export() -> EventLoopFuture<RegistryArchiveWriter> { run { [keeper] in keeper.export() } }
+
+    func nextPart(of archive: RegistryArchiveWriter) -> EventLoopFuture<RegistryArchiveWriter.Part> {
+        run { try archive.nextPart() }
+    }
 
     func verify() -> EventLoopFuture<RegistryVerification> { run { [keeper] in keeper.verify() } }
 

@@ -19,17 +19,30 @@ struct RegistryExport: Verb {
     @Argument(help: "The file to write.") var file: String
 
     func perform() throws -> Outcome {
-        let reply: ArchiveParameters = try call(.registryExport, NoParameters())
-        let data = Data(reply.archive.utf8)
-        do { try data.write(to: URL(filePath: file), options: .atomic) } catch {
-            let failure = (error as NSError).userInfo[NSUnderlyingErrorKey] as? NSError
-            throw Refusal(
-                "io", errno: failure?.code ?? Int(EIO), "cannot write '\(file)'",
-                reason: error.localizedDescription)
+        let part = "\(file).\(getpid()).part"
+        guard let output = fopen(part, "wxe") else { throw cannotWrite(errno) }
+        defer { unlink(part) }
+        var (byteCount, code) = (0, CInt(0))
+        func write(_ reply: JSONValue) {
+            let bytes = Array((reply["archive"]?.string ?? "").utf8)
+            byteCount += bytes.count
+            if code == 0 && fwrite(bytes, 1, bytes.count, output) < bytes.count { code = errno }
         }
+        do { write(try answer(.registryExport, NoParameters(), more: true, progress: write)) } catch {
+            fclose(output)
+            throw error
+        }
+        if fflush(output) != 0 || fsync(fileno(output)) != 0, code == 0 { code = errno }
+        fclose(output)
+        if code == 0 && rename(part, file) != 0 { code = errno }
+        guard code == 0 else { throw cannotWrite(code) }
         return Outcome(
-            ["file": .string(file), "bytes": .integer(Int64(data.count))],
-            text: "Exported to \(file), \(data.count) bytes")
+            ["file": .string(file), "bytes": .integer(Int64(byteCount))],
+            text: "Exported to \(file), \(byteCount) bytes")
+    }
+
+    private func cannotWrite(_ code: CInt) -> Refusal {
+        Refusal("io", errno: Int(code), "cannot write '\(file)'", reason: String(cString: strerror(code)))
     }
 }
 
