@@ -21,8 +21,7 @@ struct BlockFlow {
     /// Of a comparison for equality.
     private static let equalShare = 0.375
 
-    init(_ list: BlockList, _ steps: [Step]) {
-        let loops = LoopNest(list)
+    init(_ list: BlockList, _ loops: LoopNest, _ steps: [Step]) {
         blocks = [Block](repeating: Block(), count: list.count)
         blocks[0].frequency = 1
         edges.reserveCapacity(2 * list.count)

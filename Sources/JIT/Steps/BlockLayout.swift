@@ -7,12 +7,9 @@
 ///
 /// Source: Pettis, Hansen, "Profile guided code positioning" (PLDI 1990), section 4, with estimates for the profile.
 struct BlockLayout {
-    static func apply(to list: inout StepList) {
-        // Without a loop there is nothing to tell what is likely; clang's order is as good.
-        guard list.steps.indices.contains(where: { list.isJumpBack(at: $0) }) else { return }
-        let blocks = BlockList(list)
+    static func apply(to list: inout StepList, _ blocks: BlockList, _ loops: LoopNest) {
         guard blocks.count > 2 else { return }
-        let flow = BlockFlow(blocks, list.steps)
+        let flow = BlockFlow(blocks, loops, list.steps)
         let order = BlockLayout.order(blocks, flow)
         guard order.indices.contains(where: { order[$0] != $0 }) else { return }
         list.reorder(blocks, order, flow)

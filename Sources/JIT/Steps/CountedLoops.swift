@@ -5,13 +5,14 @@ import Verifier
 ///
 /// What a turn adds to the counter becomes a displacement of the next turn's addresses, and a sum over all turns is kept
 /// in two registers, so that its additions need not wait for each other. clang does this for processors whose width it
-/// knows; for BPF it does not.
+/// knows; for BPF it does not. A jump taken costs a cycle or two whatever the turn, which short turns feel most.
 struct CountedLoops {
-    /// Turns that share a jump.
-    private static let turnsMax = 4
-    /// Steps of a body worth repeating, and of all copies in a subprog.
-    private static let bodyMax = 8
+    /// Turns that share a jump: of bodies up to so many steps.
+    private static let sharings = [(turns: 4, bodyMax: 7), (turns: 2, bodyMax: bodyMax)]
+    private static let bodyMax = 16
+    /// All copies in a subprog, and their share of its steps: small programs stay small.
     private static let copiedMax = 40
+    private static let copiedShare = (of: 5, most: 4)
 
     private struct Loop {
         /// Body, the branch back included.
@@ -21,41 +22,53 @@ struct CountedLoops {
 
     /// - Parameter spare: virtual registers that nothing uses, for second sums.
     static func unroll(_ list: inout StepList, spare: Range<UInt8>) {
-        var spare = spare, copied = 0, index = 0
+        var spare = spare, index = 0
+        var room = min(copiedMax, list.steps.count * copiedShare.most / copiedShare.of)
         while index < list.steps.count {
             defer { index += 1 }
             guard let loop = loop(endingAt: index, list) else { continue }
-            let shared = turnsMax, rest = loop.turns % shared
-            let added = (shared - 1 + rest) * loop.range.count
-            guard loop.turns >= 2 * shared, copied + added <= copiedMax else { continue }
-            copied += added
-            index += list.repeatBody(loop.range, turns: shared, before: rest, spare: &spare)
-            // The next loop, further down, is found by them.
-            list.countArrivals()
+            let body = loop.range.count - 1
+            for (shared, bodyMax) in sharings where body <= bodyMax && loop.turns >= 2 * shared {
+                let rest = loop.turns % shared, copied = (shared - 1 + rest) * body
+                guard copied <= room else { continue }
+                room -= copied
+                index += list.repeatBody(loop.range, turns: shared, before: rest, spare: &spare)
+                // The next loop, further down, is found by them.
+                list.countArrivals()
+                break
+            }
         }
     }
 
-    /// A loop of one block with one branch, whose counter starts at a constant, is changed once a turn by a constant and
-    /// compared with one.
+    /// A loop with one way in and one way back, whose counter starts at a constant, is changed once a turn by a constant
+    /// and compared with one. Inside it may branch forwards, and leave for anywhere.
     private static func loop(endingAt end: Int, _ list: StepList) -> Loop? {
         let branch = list.steps[end], insn = branch.insn
         guard branch.isBranch, Int(branch.target) < end, !insn.usesRegister, insn.opcode != Opcode.mayGoto,
             insn.operation == Opcode.jne || insn.operation == Opcode.jlt
         else { return nil }
-        let head = Int(branch.target), body = head..<end
-        guard body.count < bodyMax, list.arrivals[head] == 1 else { return nil }
+        let head = Int(branch.target)
+        guard end - head <= bodyMax, list.arrivals[head] == 1 else { return nil }
         var count: Int?
-        for index in body {
+        // Jumps inside that lead to each step, and the step up to which some path leaves out what lies between.
+        var arrivals = [17 of UInt16](repeating: 0), skippedTo = head
+        arrivals[0] = 1
+        for index in head...end {
             let step = list.steps[index]
-            guard index == head || list.arrivals[index] == 0, step.kind != .goto, step.kind != .trap else {
-                return nil
+            guard list.arrivals[index] == arrivals[index - head], step.kind != .trap else { return nil }
+            guard index < end, step.kind != .nothing else { continue }
+            let target = Int(step.target)
+            if target >= head, target <= end {
+                guard target > index else { return nil }
+                arrivals[target - head] += 1
+                skippedTo = max(skippedTo, target)
             }
             guard step.kind == .plain else { continue }
             switch step.insn.instructionClass {
-            case .jmp, .jmp32: return nil
+            case .jmp, .jmp32: if target < 0 || step.insn.opcode == Opcode.mayGoto { return nil }
             case .alu, .alu64, .ld, .ldx:
                 guard step.insn.dst == insn.dst else { continue }
-                guard count == nil, step.addedConstant != nil else { return nil }
+                guard count == nil, index >= skippedTo, step.addedConstant != nil else { return nil }
                 count = index
             case .st: break
             case .stx: if step.insn.mode == Opcode.modeAtomic { return nil }
@@ -144,12 +157,12 @@ extension StepList {
     ) -> Int {
         let body = Array(steps[range]), turn = Array(body.dropLast())
         var replacement: [Step] = []
-        for _ in 0..<before { replacement += turn }
-        // One sum gets a second register.
+        // One sum gets a second register; where turns may end early, it could be missing.
         var second: (sum: UInt8, register: UInt8, width: Width, isXor: Bool)?
-        if let sum = turn.lazy.compactMap(\.sum).first(where: { sum in
-            turn.filter { $0.names(sum.register) }.count == 1
-        }),
+        if turn.allSatisfy({ $0.target < 0 }),
+            let sum = turn.lazy.compactMap(\.sum).first(where: { sum in
+                turn.filter { $0.names(sum.register) }.count == 1
+            }),
             let register = spare.popFirst(),
             let insn = turn.first(where: { $0.sum?.register == sum.register })?.insn
         {
@@ -157,15 +170,23 @@ extension StepList {
             second = (sum.register, register, width, insn.operation == Opcode.xor)
             replacement.append(Step(.move(.b64, register, constant: 0), at: Int(body[0].pc)))
         }
-        let head = range.lowerBound + replacement.count
-        for number in 0..<turns {
+        let added = (before + turns - 1) * turn.count + (second == nil ? 0 : 2)
+        for number in 0..<before + turns {
+            let moved = Int32(replacement.count)
             for var step in turn {
                 if let second, number % 2 == 1, step.sum?.register == second.sum {
                     step.insn.dst = second.register
                 }
+                if step.target >= range.upperBound {
+                    step.target += Int32(added)
+                } else if step.target >= range.lowerBound {
+                    // The jump back of a turn is the start of the next one.
+                    step.target += moved
+                }
                 replacement.append(step)
             }
         }
+        let head = range.lowerBound + replacement.count - turns * turn.count
         var branch = body[body.count - 1]
         branch.target = Int32(head)
         replacement.append(branch)
@@ -177,7 +198,6 @@ extension StepList {
                     Decoded(opcode: operation | code, dst: second.sum, src: second.register),
                     at: Int(branch.pc)))
         }
-        let added = replacement.count - range.count
         // Jumps to what lies behind move along; none goes into the loop from outside.
         for index in steps.indices where Int(steps[index].target) > range.lowerBound && !range.contains(index)
         {

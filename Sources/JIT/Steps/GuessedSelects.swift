@@ -22,19 +22,19 @@ struct GuessedSelects {
     private static let stepsMax = 160
     private static let selectsMax = 4
 
-    static func mark(in list: inout StepList) {
-        guard list.steps.indices.contains(where: { list.isJumpBack(at: $0) }),
-            list.steps.indices.contains(where: { list.isSelect(at: $0) })
-        else { return }
-        let blocks = BlockList(list), loops = LoopNest(blocks)
+    /// - Returns: whether any was found; then blocks end where they did not before.
+    static func mark(in list: inout StepList, _ blocks: BlockList, _ loops: LoopNest) -> Bool {
+        guard list.steps.indices.contains(where: { list.isSelect(at: $0) }) else { return false }
+        var hasMarked = false
         for members in loops.innermostLoops() {
             let ranges = members.map { blocks.range($0) }
             let selects = ranges.reduce(0) { $0 + $1.count { list.isSelect(at: $0) } }
             guard (1...selectsMax).contains(selects), ranges.reduce(0, { $0 + $1.count }) <= stepsMax else {
                 continue
             }
-            mark(ranges, in: &list)
+            if mark(ranges, in: &list) { hasMarked = true }
         }
+        return hasMarked
     }
 
     /// When the condition of a select is known in a turn.
@@ -44,13 +44,13 @@ struct GuessedSelects {
     }
 
     /// - Parameter ranges: the blocks of one loop, in the order of a turn.
-    private static func mark(_ ranges: [Range<Int>], in list: inout StepList) {
+    private static func mark(_ ranges: [Range<Int>], in list: inout StepList) -> Bool {
         let order = ranges.flatMap { Array($0) }
         // Only what waits for itself can gain; where nothing does, there is nothing to count.
         let waiting = order.indices.filter {
             list.isSelect(at: order[$0]) && list.waitsForItself(order, $0)
         }.map { order[$0] }
-        guard !waiting.isEmpty else { return }
+        guard !waiting.isEmpty else { return false }
         var moved = Readiness(), guessed = Readiness()
         var conditions: [Int: Condition] = [:]
         for turn in 1...turns {
@@ -76,6 +76,7 @@ struct GuessedSelects {
                 if gain >= least, waiting.contains(index) { list.steps[index].isGuessed = true }
             }
         }
+        return waiting.contains { list.steps[$0].isGuessed }
     }
 }
 

@@ -1,3 +1,17 @@
+extension StepList {
+    /// Decides which selects are branches, and where blocks lie. Without a loop there is nothing to tell what is likely;
+    /// clang's order is as good.
+    mutating func arrangeLoops() {
+        guard steps.indices.contains(where: { isJumpBack(at: $0) }) else { return }
+        var blocks = BlockList(self), loops = LoopNest(blocks)
+        if GuessedSelects.mark(in: &self, blocks, loops) {
+            blocks = BlockList(self)
+            loops = LoopNest(blocks)
+        }
+        BlockLayout.apply(to: &self, blocks, loops)
+    }
+}
+
 /// Loops that are short enough to lie in one cache line.
 extension StepList {
     /// About four bytes each.

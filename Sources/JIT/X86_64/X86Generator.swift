@@ -172,10 +172,9 @@ struct X86Generator: ~Copyable {
                 &list, count: shape.clearsStack || used & 1 << 10 == 0 ? 0 : room,
                 programBytes: shape.stackBytes)
             RepeatedLoads.replace(in: &list, facts)
-            CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
             list.simplifyShifts()
-            GuessedSelects.mark(in: &list)
-            BlockLayout.apply(to: &list)
+            list.arrangeLoops()
+            CountedLoops.unroll(&list, spare: first + promoted..<first + UInt8(max(room, Int(promoted))))
         }
         let used = list.registersUsed()
         registers = RegisterAssignment(
