@@ -19,7 +19,12 @@ extension X86Generator {
         }
         guard width == .b32 || width == .b64 else { throw malformed(pc) }
         let memory = memory(insn.dst, insn.offset)
-        switch insn.imm {
+        var effect = insn.imm
+        // clang fetches even where nobody wants what was there.
+        if isDead(insn.src), ALUOperation(atomic: effect & ~Opcode.atomicFetch) != nil {
+            effect &= ~Opcode.atomicFetch
+        }
+        switch effect {
         case Int32(Opcode.add) | Opcode.atomicFetch:
             assembler.lock()
             assembler.exchangeAdd(width, memory, src)
@@ -30,10 +35,10 @@ extension X86Generator {
             // When the values are equal a 32-bit cmpxchg leaves rax alone; BPF clears the upper half of R0 either way.
             if width == .b32 { assembler.move(.b32, .rax, .rax) }
         default:
-            guard let operation = ALUOperation(atomic: insn.imm & ~Opcode.atomicFetch) else {
+            guard let operation = ALUOperation(atomic: effect & ~Opcode.atomicFetch) else {
                 throw malformed(pc)
             }
-            if insn.imm & Opcode.atomicFetch != 0 {
+            if effect & Opcode.atomicFetch != 0 {
                 emitFetch(operation, width, memory, src)
             } else {
                 assembler.lock()

@@ -1,6 +1,17 @@
 /// Code for values that are wanted in a register.
 extension X86Generator {
     mutating func compute(_ value: Pending, into target: Register) {
+        let offset = flags.offset, areKept = offset == assembler.offset && flags.register != target
+        emit(value, into: target)
+        // Moves, `lea` and loads leave the flags alone; whatever else these may become has noted its own.
+        guard areKept, flags.offset == offset else { return }
+        switch value.kind {
+        case .address, .load, .bits: flags.offset = assembler.offset
+        case .none, .constant, .update, .shiftLeft: break
+        }
+    }
+
+    private mutating func emit(_ value: Pending, into target: Register) {
         switch value.kind {
         case .none: break
         case .constant: assembler.set(target, value.constant)

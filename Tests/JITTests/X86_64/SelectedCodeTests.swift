@@ -61,6 +61,28 @@ struct SelectedCodeTests {
         #expect(moved.contains("qword ptr [rdi + 8*rsi - 8]"))
     }
 
+    @Test("a count is compared with 0 by its own flags, though moves follow") func flagsBehindMoves() throws {
+        // do { r0 = r3 + r2; r3 = r0; } while (--r2);
+        let text = try code([
+            Insn.alu64(Opcode.and, 2, imm: 31), Insn.alu64(Opcode.or, 2, imm: 1), Insn.mov(3, imm: 7),
+            Insn.mov(0, 3), Insn.alu64(Opcode.mul, 0, 2), Insn.alu64(Opcode.add, 2, imm: -1), Insn.mov(3, 0),
+            Insn.jump(Opcode.jne, 2, imm: 0, to: -5), Insn.exit,
+        ])
+        #expect(!text.contains("test"))
+    }
+
+    @Test(
+        "an atomic fetches what somebody wants", arguments: [Opcode.add, Opcode.or, Opcode.and, Opcode.xor])
+    func unwantedFetch(operation: UInt8) throws {
+        // old = fetch_and_op(&words[1], r2); r0 = wanted ? old : words[1];
+        let fetch = Instruction(
+            opcode: 0xdb, dst: 1, src: 2, offset: 8, imm: Int32(operation) | Opcode.atomicFetch)
+        let unwanted = try code([fetch, Insn.load(.double, 0, 1, 8), Insn.exit])
+        #expect(!unwanted.contains("xadd") && !unwanted.contains("xchg") && unwanted.contains("lock"))
+        let wanted = try code([fetch, Insn.mov(0, 2), Insn.exit])
+        #expect(wanted.contains("xadd") || wanted.contains("cmpxchg"))
+    }
+
     @Test("a value may wait while its register gets another") func replacedRegister() throws {
         // r3 = *r1; r1 = 5; r0 = r3 + r1: the load is an operand yet.
         let text = try code([
