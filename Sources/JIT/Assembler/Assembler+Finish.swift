@@ -65,6 +65,9 @@ extension Assembler {
 
     /// Bytes of a cache line, to a multiple of which code is loaded.
     static let lineByteCount: Int32 = 64
+    /// Longer loops take two cycles a turn anyway, in which two lines can be fetched: they get a little room and no more.
+    private static let shortLoopMax: Int32 = 44
+    private static let longLoopPaddingMax: Int32 = 16
 
     private func placingLoops(_ shortest: Plan) -> Plan {
         guard fixups.contains(where: { $0.kind == .loopStart }) else { return shortest }
@@ -86,9 +89,9 @@ extension Assembler {
             let end = plan.moved(target(fixup), fixups), old = fixup.offset + 1 - plan.removed[i + 1]
             let start = old - plan.padding[i] + total, byteCount = end - old
             let inLine = start & (Assembler.lineByteCount - 1)
-            let fits = byteCount <= Assembler.lineByteCount
-            let padding =
-                fits && inLine + byteCount > Assembler.lineByteCount ? Assembler.lineByteCount - inLine : 0
+            let isSplit = inLine + byteCount > Assembler.lineByteCount && byteCount <= Assembler.lineByteCount
+            var padding = isSplit ? Assembler.lineByteCount - inLine : 0
+            if byteCount > Assembler.shortLoopMax, padding > Assembler.longLoopPaddingMax { padding = 0 }
             total += padding - plan.padding[i]
             plan.padding[i] = padding
         }
