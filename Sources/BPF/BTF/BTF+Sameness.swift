@@ -11,38 +11,49 @@ extension BTF {
         guard left.base === right.base, left.strings.bytes.count == right.strings.bytes.count,
             hasSameBytes(left.words, right.words)
         else { return false }
-        return hasSameBytes(left.strings.bytes, right.strings.bytes)
-            || left.refers(onlyFrom: variables, to: left.strings.differences(from: right.strings))
+        guard let others = DifferingStrings(left.strings, right.strings) else { return true }
+        return left.refers(to: others, onlyFrom: variables)
     }
 }
 
-extension BTFStrings {
-    /// By offset from the first: whether the string that starts there is another one in a section of the same length.
-    fileprivate func differences(from other: BTFStrings) -> [Bool] {
-        var differs = false
-        var differences = [Bool](repeating: false, count: bytes.count)
-        for index in bytes.indices.reversed() {
-            if bytes[index] != other.bytes[index] {
-                differs = true
-            } else if bytes[index] == 0 {
-                differs = false
-            }
-            differences[index] = differs
+/// The strings of a section that are others in one of the same length. Found in one pass, however many names overlap.
+private struct DifferingStrings {
+    /// Of the first one.
+    private let start: Int
+    /// By offset from there, up to the last byte that differs: whether the string that starts here does.
+    private var differs: [Bool]
+
+    /// nil: there are none.
+    init?(_ left: BTFStrings, _ right: BTFStrings) {
+        let (left, right, firstOffset) = (left.bytes, right.bytes, left.firstOffset)
+        guard !hasSameBytes(left, right),
+            var first = left.indices.first(where: { left[$0] != right[$0] }),
+            let last = left.indices.last(where: { left[$0] != right[$0] })
+        else { return nil }
+        while first > 0, left[first - 1] != 0 { first -= 1 }
+        start = firstOffset + first
+        differs = [Bool](repeating: false, count: last - first + 1)
+        var isOther = false
+        for index in (first...last).reversed() {
+            if left[index] != right[index] { isOther = true } else if left[index] == 0 { isOther = false }
+            differs[index - first] = isOther
         }
-        return differences
+    }
+
+    func contains(_ offset: UInt32) -> Bool {
+        let index = Int(offset) - start
+        return differs.indices.contains(index) && differs[index]
     }
 }
 
 extension BTFStorage {
     /// Whether no own record refers to one of these strings, other than variables to their names.
-    fileprivate func refers(onlyFrom variables: Set<TypeID>, to strings: [Bool]) -> Bool {
-        func isOne(_ offset: UInt32) -> Bool {
-            let index = Int(offset) - self.strings.firstOffset
-            return strings.indices.contains(index) && strings[index]
-        }
+    fileprivate func refers(to strings: DifferingStrings, onlyFrom variables: Set<TypeID>) -> Bool {
         for (position, start) in starts.enumerated() {
             let record = BTFRecord(words: words, start: Int(start))
-            if isOne(record.nameOffset), !variables.contains(TypeID(firstID + position)) { return false }
+            if strings.contains(record.nameOffset), !variables.contains(TypeID(firstID + position)) {
+                return false
+            }
             let stride: Int
             switch record.kind {
             case .struct, .union, .enum64: stride = 3
@@ -50,7 +61,9 @@ extension BTFStorage {
             default: continue
             }
             // Members, enumerators and parameters all begin with their names.
-            for index in 0..<record.vlen where isOne(record.word(stride * index)) { return false }
+            for index in 0..<record.vlen where strings.contains(record.word(stride * index)) {
+                return false
+            }
         }
         return true
     }

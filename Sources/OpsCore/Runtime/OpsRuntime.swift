@@ -16,7 +16,7 @@ public final class OpsRuntime: Sendable {
         /// Verified and compiled objects to keep for later loads.
         public var cachedObjectsMax: Int
         /// Of these, how many to keep for loads of other objects with the same programs.
-        package var cachedCodesMax: Int { min(cachedObjectsMax, 8) }
+        package var cachedCodesMax: Int { min(cachedObjectsMax, 4) }
         /// Bytes of entry pages that one map may take. Kernel counterpart: `MAX_TRAMP_IMAGE_PAGES`.
         package var entryBytesMax = 8 * 4096
         /// Told about every change of state, on the thread that made it. Must not call the runtime.
