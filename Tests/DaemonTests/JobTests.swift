@@ -33,6 +33,10 @@ struct JobTests {
             runs.map { ($0["id"] as? Int ?? 0, $0["state"] as? String ?? "?") }, uniquingKeysWith: { $1 })
     }
 
+    private func reloads(_ sandbox: Sandbox) -> Int {
+        sandbox.log.components(separatedBy: "reloaded").count - 1
+    }
+
     @Test func waitByPriorityAndAge() throws {
         let sandbox = try Sandbox()
         try sandbox.start()
@@ -134,13 +138,25 @@ struct JobTests {
         let sandbox = try Sandbox()
         let state = sandbox.folder.appending(path: "state").path
         let config = try sandbox.file(
-            "opsd.yaml", "jobs: {workers: 1, queue: 1, wall-time: 1s, keep: 1}\n")
+            "opsd.yaml", "jobs: {workers: 1, queue: 1, keep: 1}\n")
         try sandbox.start("--config", config, "--state-dir", state)
+        func reload(_ jobs: String) throws {
+            let before = reloads(sandbox)
+            _ = try sandbox.file("opsd.yaml", "jobs: \(jobs)\n")
+            kill(try #require(sandbox.daemon).processIdentifier, SIGHUP)
+            try sandbox.eventually("it is reloaded") { reloads(sandbox) > before }
+        }
         let long = try scenario(sandbox, "long.yaml", duration: "86400s")
         let (first, second) = (try start(sandbox, long), try start(sandbox, long))
         let third = try sandbox.opsctl("sim", "run", "--detach", long)
         #expect(third.status == 1 && third.stderr.contains("1 simulations wait already"), "\(third.stderr)")
-        try sandbox.eventually("both have taken too long") { try states(sandbox) == [second: "failed"] }
+        // A reload changes what holds for the next ones.
+        try reload("{workers: 1, queue: 1, wall-time: 1s, keep: 1}")
+        #expect(try states(sandbox) == [first: "running", second: "queued"])
+        #expect(try sandbox.opsctl("sim", "cancel", "id", "\(first)").status == 0)
+        try sandbox.eventually("the second has taken too long, and is the one that is kept") {
+            try states(sandbox) == [second: "failed"]
+        }
         let result = try sandbox.opsctl("sim", "result", "id", "\(second)")
         #expect(result.status == 1 && result.stderr.contains("'jobs.wall-time' is 1 s"), "\(result.stderr)")
         #expect(
@@ -148,10 +164,7 @@ struct JobTests {
         try sandbox.eventually("what is not kept is off the disk") {
             try FileManager.default.contentsOfDirectory(atPath: state + "/runs") == ["\(second)"]
         }
-        // A reload changes what holds for the next ones.
-        _ = try sandbox.file("opsd.yaml", "jobs: {workers: 1, queue: 0}\n")
-        kill(try #require(sandbox.daemon).processIdentifier, SIGHUP)
-        try sandbox.eventually("it is reloaded") { sandbox.log.contains("reloaded") }
+        try reload("{workers: 1, queue: 0}")
         _ = try start(sandbox, long)
         #expect(try sandbox.opsctl("sim", "run", long).stderr.contains("0 simulations wait already"))
     }

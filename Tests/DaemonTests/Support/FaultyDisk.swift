@@ -31,8 +31,11 @@ final class FaultyDisk {
         try #require(ftruncate(file, off_t(Self.byteCount)) == 0)
         let address = mmap(nil, Self.byteCount, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0)
         control = try #require(address != MAP_FAILED ? address : nil).assumingMemoryBound(to: Int64.self)
+        var libraries = try #require(Self.library)
+        // Beside what is loaded already: Scripts/sanitize.
+        if let others = ProcessInfo.processInfo.environment["LD_PRELOAD"] { libraries += ":" + others }
         environment = [
-            "LD_PRELOAD": try #require(Self.library), "FAULTY_DISK": path, "FAULTY_DISK_PATH": directory.path,
+            "LD_PRELOAD": libraries, "FAULTY_DISK": path, "FAULTY_DISK_PATH": directory.path,
         ]
         heal()
     }
